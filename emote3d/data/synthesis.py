@@ -1,0 +1,146 @@
+"""Voices of recorded people with phone times: flite and festival, as installed by Debian packages.
+
+`RECORDED_VOICES` names them; `speak_flite` takes one text, `speak_festival` a batch (loading a voice is slow).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Final, Literal
+
+import numpy as np
+
+from emote3d.data.phone_maps import PhoneSet, to_common
+from emote3d.data.timed import TimedSpeech, build_timed, to_speech_rate
+from emote3d.errors import Emote3DError
+
+_TIMEOUT_S: Final = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedVoice:
+    """A voice built from a person's recordings."""
+
+    name: str
+    """As the synthesiser calls it."""
+    engine: Literal["flite", "festival"]
+    """Which program speaks it."""
+    language: str
+    """Language code of the texts it reads."""
+    phone_set: PhoneSet = "arpabet"
+    """The set of its labels."""
+    encoding: str = "ascii"
+    """Of the texts it reads."""
+    offset_s: float = 0.0
+    """Measured lateness of its boundaries against the sound, to be added to the labels."""
+    stretchable: bool = True
+    """Whether its speaking rate can be set."""
+
+
+RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
+    RecordedVoice(name="kal16", engine="flite", language="en"),
+    RecordedVoice(name="awb", engine="flite", language="en"),
+    RecordedVoice(name="rms", engine="flite", language="en"),
+    RecordedVoice(name="slt", engine="flite", language="en"),
+    RecordedVoice(name="kal_diphone", engine="festival", language="en"),
+    RecordedVoice(name="ked_diphone", engine="festival", language="en"),
+    RecordedVoice(name="cmu_us_slt_arctic_hts", engine="festival", language="en", stretchable=False),
+    RecordedVoice(name="czech_dita", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
+    RecordedVoice(name="czech_machac", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
+    RecordedVoice(name="czech_krb", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
+    RecordedVoice(name="czech_ph", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
+    RecordedVoice(name="suo_fi_lj_diphone", engine="festival", language="fi", phone_set="finnish", encoding="iso-8859-1"),
+    RecordedVoice(name="hy_fi_mv_diphone", engine="festival", language="fi", phone_set="finnish", encoding="iso-8859-1"),
+    RecordedVoice(
+        name="upc_ca_ona_hts", engine="festival", language="ca", phone_set="catalan", encoding="iso-8859-15", stretchable=False
+    ),
+    RecordedVoice(name="hindi_NSK_diphone", engine="festival", language="hi", phone_set="nsk", encoding="utf-8"),
+    RecordedVoice(name="marathi_NSK_diphone", engine="festival", language="mr", phone_set="nsk", encoding="utf-8"),
+    RecordedVoice(name="telugu_NSK_diphone", engine="festival", language="te", phone_set="nsk", encoding="utf-8"),
+)
+"""The voices of Debian's flite and festvox packages, Italian and Russian left out (they are for measuring)."""
+
+_SCHEME: Final = """
+(voice_{voice})
+(Parameter.set 'Duration_Stretch {stretch})
+(define (emote3d_row file seg)
+  (format file "%s\\t%f\\t%s\\n" (item.name seg) (item.feat seg "end") (item.feat seg "R:SylStructure.parent.stress")))
+(define (emote3d_speak sentence stem)
+  (let ((u (utt.synth (eval (list 'Utterance 'Text sentence)))) (file (fopen (string-append stem ".lab") "w")))
+    (mapcar (lambda (seg) (emote3d_row file seg)) (utt.relation.items u 'Segment))
+    (fclose file)
+    (utt.save.wave u (string-append stem ".wav") 'riff)))
+"""
+
+
+def _read_wave(path: Path) -> tuple[np.ndarray, int]:
+    """Samples and rate of a 16-bit mono RIFF file."""
+    with wave.open(str(path), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16), file.getframerate()
+
+
+def _clip(path: Path, ends: Sequence[tuple[str, float, int]], voice: RecordedVoice) -> TimedSpeech:
+    """A clip from its sound file and (label, end in seconds, stress) rows."""
+    samples, rate = _read_wave(path)
+    starts = [0.0] + [end for _, end, _ in ends]
+    spans = [
+        (start, to_common(label, voice.phone_set), stress) for start, (label, _, stress) in zip(starts, ends, strict=False)
+    ]
+    clip = build_timed(to_speech_rate(samples, rate), spans)
+    return clip.shifted(voice.offset_s) if voice.offset_s else clip
+
+
+def _need(program: str, package: str) -> None:
+    """Raise Emote3DError unless a program is installed."""
+    if which(program) is None:
+        raise Emote3DError(f"expected the program '{program}', not found: apt-get install {package}")
+
+
+def speak_flite(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedSpeech:
+    """Synthesise one text with flite; `stretch` above 1 is slower."""
+    _need("flite", "flite")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        command = ["flite", "-voice", voice.name, "-psdur", "--setf", f"duration_stretch={stretch:.3f}", "-t", text, "-o", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        if done.returncode != 0 or not path.is_file():
+            raise Emote3DError(f"expected flite to speak with voice '{voice.name}', got: {done.stderr.strip()[:200]}")
+        rows = [item.rsplit(":", 1) for item in done.stdout.split()]
+        return _clip(path, [(label, float(end), 0) for label, end in rows], voice)
+
+
+def speak_festival(texts: Sequence[str], voice: RecordedVoice, stretch: float = 1.0) -> list[TimedSpeech | None]:
+    """Synthesise a batch with festival; None for a text it could not speak."""
+    _need("festival", "festival")
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "batch.scm"
+        lines = [_SCHEME.format(voice=voice.name, stretch=f"{stretch:.3f}")]
+        for index, text in enumerate(texts):
+            quoted = text.replace("\\", " ").replace('"', " ")
+            lines.append(f'(unwind-protect (emote3d_speak "{quoted}" "{folder}/{index}") (print "failed"))')
+        script.write_bytes("\n".join(lines).encode(voice.encoding, "ignore"))
+        done = subprocess.run(["festival", "-b", str(script)], capture_output=True, timeout=_TIMEOUT_S, check=False)
+        clips = [_festival_clip(Path(folder) / str(index), voice) for index in range(len(texts))]
+    if texts and not any(clips):
+        raise Emote3DError(
+            f"expected festival to speak with voice '{voice.name}', got: {done.stderr.decode('utf-8', 'replace').strip()[:200]}"
+        )
+    return clips
+
+
+def _festival_clip(stem: Path, voice: RecordedVoice) -> TimedSpeech | None:
+    """A clip from festival's files; None when either is missing."""
+    sound, labels = stem.with_suffix(".wav"), stem.with_suffix(".lab")
+    if not sound.is_file() or not labels.is_file() or sound.stat().st_size < 1000:
+        return None
+    rows: list[tuple[str, float, int]] = []
+    for line in labels.read_text(encoding="latin-1").splitlines():
+        label, end, stress = line.split("\t")
+        rows.append((label, float(end), 2 if stress == "1" else 0))
+    return _clip(sound, rows, voice)

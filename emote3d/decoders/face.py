@@ -1,0 +1,69 @@
+"""The channels of the face networks and what they mean."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.decoders.life import Life
+from emote3d.names import ARKIT_52
+from emote3d.records import FaceMotion
+
+EXPRESSION = slice(0, 52)
+JAW = slice(52, 55)
+NECK = slice(55, 58)
+EYES = slice(58, 64)
+CHANNELS = 64
+"""Motion channels: 52 ARKit coefficients, then axis-angles of jaw, neck, left eye and right eye."""
+JAW_OPEN_RAD = math.radians(24.0)
+"""Rotation of a jaw joint that opens as far as `jawOpen` = 1."""
+GAZE_FULL_RAD = math.radians(30.0)
+"""Rotation of an eye at which its eyeLook coefficient is 1."""
+
+
+def face_from_channels(channels: Float[Tensor, "frames 64"]) -> FaceMotion:
+    """Name the channels; coefficients are limited to [0, 1]."""
+    return FaceMotion(
+        expression=channels[:, EXPRESSION].clamp(0, 1),
+        basis="arkit52",
+        jaw_axis_angle=channels[:, JAW],
+        neck_axis_angle=channels[:, NECK],
+        eyes_axis_angle=channels[:, EYES].reshape(-1, 2, 3),
+    )
+
+
+def with_life(face: FaceMotion, life: Life, head_motion: float) -> FaceMotion:
+    """Add blinks, gaze and head drift; the eyes counter the head, so the gaze stays where it is."""
+    drift = torch.from_numpy(life.head_rad).float() * head_motion
+    neck = face.neck_axis_angle + drift
+    gaze = torch.from_numpy(life.gaze_rad).float()
+    pitch = face.eyes_axis_angle[:, :, 0] + (gaze[:, 1] - 0.8 * drift[:, 0])[:, None]
+    yaw = face.eyes_axis_angle[:, :, 1] + (gaze[:, 0] - 0.8 * drift[:, 1])[:, None]
+    eyes = torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
+    expression = face.expression.clone()
+    for side, name in enumerate(("Left", "Right")):
+        outward = yaw[:, side] if name == "Left" else -yaw[:, side]
+        looks = {"Down": pitch[:, side], "Up": -pitch[:, side], "Out": outward, "In": -outward}
+        for where, angle in looks.items():
+            index = ARKIT_52.index(f"eyeLook{where}{name}")
+            expression[:, index] = torch.maximum(expression[:, index], (angle / GAZE_FULL_RAD).clamp(0, 1))
+        _blink(expression, torch.from_numpy(life.blink).float(), name)
+    return FaceMotion(
+        expression=expression,
+        basis=face.basis,
+        jaw_axis_angle=face.jaw_axis_angle,
+        neck_axis_angle=neck,
+        eyes_axis_angle=eyes,
+    )
+
+
+def _blink(expression: Tensor, blink: Tensor, side: str) -> None:
+    """Close the lids of one side in place: what widens or narrows them gives way."""
+    lid = ARKIT_52.index(f"eyeBlink{side}")
+    expression[:, lid] = expression[:, lid] + (1 - expression[:, lid]) * blink
+    for name, kept in (("eyeWide", 0.0), ("eyeSquint", 0.5), ("eyeLookDown", 0.4)):
+        index = ARKIT_52.index(f"{name}{side}")
+        expression[:, index] *= 1 - (1 - kept) * blink

@@ -1,0 +1,80 @@
+"""Speech features to content, emotion and style latents, and what a direction makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from emote3d.latents.direction import Direction
+from emote3d.names import EMOTIONS
+from emote3d.records import SpeechFeatures, SpeechLatents
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechEncoderConfig:
+    """Sizes of the disentangling heads."""
+
+    feature_d: int = 256
+    content_d: int = 128
+    emotion_hidden_d: int = 64
+    """Width of the network that recognises the emotion."""
+
+    @property
+    def emotions(self) -> int:
+        """Number of emotions told apart."""
+        return len(EMOTIONS)
+
+
+class SpeechEncoder(nn.Module):
+    """Two heads on the audio features: content per frame (EMOTE's linear sequence encoder) and emotion per clip."""
+
+    def __init__(self, config: SpeechEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.content = nn.Linear(config.feature_d, config.content_d)
+        self.emotion = nn.Sequential(
+            nn.Linear(2 * config.feature_d, config.emotion_hidden_d),
+            nn.GELU(),
+            nn.Linear(config.emotion_hidden_d, config.emotions),
+        )
+
+    def forward(self, features: Float[Tensor, "batch frames feature_d"]) -> Float[Tensor, "batch frames content_d"]:
+        """Content latents."""
+        return self.content(features)
+
+    def emotion_logits(self, features: Float[Tensor, "batch frames feature_d"]) -> Float[Tensor, "batch emotions"]:
+        """Recognise the emotion from the mean and the deviation of the features over time."""
+        pooled = torch.cat([features.mean(dim=1), features.std(dim=1, correction=0)], dim=-1)
+        return self.emotion(pooled)
+
+
+_EMOTION_WINDOW_S = 6.0
+"""Speech over which the voice's emotion is judged; longer recordings may change it."""
+
+
+def recognise_emotion(encoder: SpeechEncoder, features: SpeechFeatures) -> Float[Tensor, "frames emotions"]:
+    """Probability of each emotion around each frame, from overlapping windows, linear between their centres."""
+    frames = len(features.features)
+    window = min(frames, round(_EMOTION_WINDOW_S * features.frame_rate))
+    starts = torch.linspace(0, frames - window, 1 + 2 * max(0, round((frames - window) / window)) ).long()
+    clips = torch.stack([features.features[start : start + window] for start in starts.tolist()])
+    probability = encoder.emotion_logits(clips).softmax(dim=-1)
+    if len(starts) == 1:
+        return probability.expand(frames, -1)
+    position = (torch.arange(frames) - window / 2).clamp(0, float(starts[-1])) / float(starts[-1]) * (len(starts) - 1)
+    low = position.long().clamp(max=len(starts) - 2)
+    return torch.lerp(probability[low], probability[low + 1], (position - low)[:, None])
+
+
+def direct(latents: SpeechLatents, direction: Direction) -> SpeechLatents:
+    """Replace emotion and style by what was asked for; `auto` keeps the voice's emotion, scaled by the intensity."""
+    style = latents.style.new_tensor(direction.style())
+    if direction.is_auto:
+        felt = latents.emotion[:, 1:] * direction.intensity
+        emotion = torch.cat([(1 - felt.sum(dim=1, keepdim=True)).clamp_min(0), felt], dim=1)
+    else:
+        emotion = latents.emotion.new_tensor([direction.emotion_weights()])
+    return SpeechLatents(content=latents.content, emotion=emotion, style=style)

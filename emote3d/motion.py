@@ -1,0 +1,111 @@
+"""Motion at another frame rate; saving it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.files import atomic_path
+from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
+from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
+
+
+def _neighbours(frames: int, rate: float, fps: float, duration_s: float) -> tuple[Tensor, Tensor]:
+    """Index of the frame before each new frame, and how far beyond it the new one lies."""
+    count = max(1, round(duration_s * fps))
+    position = (torch.arange(count, dtype=torch.float64) * (rate / fps)).clamp(max=frames - 1)
+    index = position.floor().long()
+    return index, (position - index).float()
+
+
+def _cubic(x: Float[Tensor, "frames *rest"], index: Tensor, weight: Tensor) -> Float[Tensor, "new_frames *rest"]:
+    """Catmull-Rom interpolation."""
+    last = len(x) - 1
+    before, left, right, after = (x[(index + offset).clamp(0, last)] for offset in (-1, 0, 1, 2))
+    t = weight.reshape(-1, *[1] * (x.ndim - 1))
+    slope_left, slope_right = (right - before) / 2, (after - left) / 2
+    a, b = left - right, slope_left + slope_right
+    return left + t * (slope_left + t * (-3 * a - slope_left - b + t * (2 * a + b)))
+
+
+def _slerp(x: Float[Tensor, "frames *rest 3"], index: Tensor, weight: Tensor) -> Float[Tensor, "new_frames *rest 3"]:
+    start, end = (axis_angle_to_quaternion(x[(index + offset).clamp(max=len(x) - 1)]) for offset in (0, 1))
+    share = weight.reshape(-1, *[1] * (x.ndim - 2)).expand(start.shape[:-1])
+    return quaternion_to_axis_angle(slerp(start, end, share))
+
+
+def resample_motion(motion: Motion, fps: float, duration_s: float | None = None) -> Motion:
+    """Motion at another frame rate: slerp for rotations, cubic for the rest; frame k stays at k / fps.
+
+    Args:
+        duration_s: length of the result (default: as now); the last pose is held.
+    """
+    frames = motion.frames
+    duration_s = frames / motion.fps if duration_s is None else duration_s
+    if fps == motion.fps and round(duration_s * fps) == frames:
+        return motion
+    index, weight = _neighbours(frames, motion.fps, fps, duration_s)
+    face, body = motion.face, motion.body
+    if face is not None:
+        expression = _cubic(face.expression, index, weight)
+        face = FaceMotion(
+            expression=expression.clamp(0, 1) if face.basis == "arkit52" else expression,
+            basis=face.basis,
+            jaw_axis_angle=_slerp(face.jaw_axis_angle, index, weight),
+            neck_axis_angle=_slerp(face.neck_axis_angle, index, weight),
+            eyes_axis_angle=_slerp(face.eyes_axis_angle, index, weight),
+        )
+    if body is not None:
+        body = BodyMotion(
+            joints_axis_angle=_slerp(body.joints_axis_angle, index, weight),
+            translation_m=_cubic(body.translation_m, index, weight),
+        )
+    return Motion(face=face, body=body, fps=fps)
+
+
+def slice_motion(motion: Motion, frames: slice) -> Motion:
+    """Some frames of a motion."""
+
+    def cut(record: FaceMotion | BodyMotion | None) -> FaceMotion | BodyMotion | None:
+        if record is None:
+            return None
+        tensors = {name: value[frames] for name, value in vars(record).items() if isinstance(value, Tensor)}
+        return dataclasses.replace(record, **tensors)
+
+    return dataclasses.replace(motion, face=cut(motion.face), body=cut(motion.body))
+
+
+def neutral_motion(basis: Basis, coefficients: int, frames: int = 1, fps: float = 30.0) -> Motion:
+    """A face at rest."""
+    return Motion(
+        face=FaceMotion(
+            expression=torch.zeros(frames, coefficients),
+            basis=basis,
+            jaw_axis_angle=torch.zeros(frames, 3),
+            neck_axis_angle=torch.zeros(frames, 3),
+            eyes_axis_angle=torch.zeros(frames, 2, 3),
+        ),
+        fps=fps,
+    )
+
+
+def save_motion(motion: Motion, path: str | Path) -> None:
+    """Write a motion as npz: the fields of its records, `fps` and the coefficient names. Same motion, same bytes.
+
+    Raises:
+        Emote3DError: the path cannot be written.
+    """
+    members: dict[str, np.ndarray] = {"fps": np.array(float(motion.fps))}
+    if motion.face is not None:
+        members["basis"] = np.array(motion.face.basis)
+        members["expression_names"] = np.array(motion.face.names)
+    for record in (motion.face, motion.body):
+        if record is not None:
+            members |= {name: value.numpy() for name, value in vars(record).items() if isinstance(value, Tensor)}
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **members)

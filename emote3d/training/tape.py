@@ -1,0 +1,128 @@
+"""The training set as one long tape: log-mel, phones, articulation and prosody side by side, cut into windows and disturbed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from emote3d.audio.encoder import CompactEncoderConfig, LogMel, speech_level
+from emote3d.data.augment import augment
+from emote3d.data.coarticulation import accents, articulate
+from emote3d.data.phones import SYMBOLS
+from emote3d.data.timed import TimedSpeech, load_timed
+
+FPS = 30
+_GRID_S = 0.1
+"""Clips are cut to this length's multiples, so that mel, feature and motion frames begin together."""
+_MEMBERS = ("mel", "phone", "articulation", "accent", "loudness")
+
+
+class TapeWindow(NamedTuple):
+    """Windows of the tape, one per row of the batch (a tuple, since Lightning moves no frozen dataclass to a device)."""
+
+    mel: Float[Tensor, "batch mel_frames mels"]
+    phone: Int[Tensor, "batch feature_frames"]
+    """Index into `emote3d.data.phones.SYMBOLS`."""
+    articulation: Float[Tensor, "batch frames articulation"]
+    accent: Float[Tensor, "batch frames"]
+    loudness: Float[Tensor, "batch frames"]
+
+
+def _prepare(clip: TimedSpeech, log_mel: LogMel) -> dict[str, np.ndarray]:
+    """What the tape holds of one clip."""
+    grid = round(_GRID_S * log_mel.config.sample_rate)
+    samples = clip.waveform[: len(clip.waveform) // grid * grid].astype(np.float32) / 32768
+    mel = log_mel(torch.from_numpy(samples)[None])[0, :-1]
+    mel = (mel - speech_level(mel)).numpy()
+    frames = round(len(samples) / log_mel.config.sample_rate * FPS)
+    at = np.arange(frames) / FPS * (log_mel.config.sample_rate / log_mel.config.hop)
+    loudness = np.clip(1 + np.interp(at, np.arange(len(mel)), mel.mean(axis=1)) / 6, 0, 1)
+    smooth = np.convolve(np.pad(loudness, 7, mode="edge"), np.hanning(15) / np.hanning(15).sum(), mode="valid")
+    feature_s = np.arange(len(mel) // 2) * 0.02
+    phone = np.array([SYMBOLS.index(symbol) for symbol in clip.phone])
+    index = np.searchsorted(clip.start_s, feature_s, side="right") - 1
+    return {
+        "mel": mel.astype(np.float16),
+        "phone": phone[index.clip(0)].astype(np.uint8),
+        "articulation": articulate(clip, loudness, FPS).astype(np.float16),
+        "accent": accents(clip, loudness, FPS).astype(np.float16),
+        "loudness": smooth.astype(np.float16),
+    }
+
+
+def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
+    """Write the tape of a speech set (see `scripts/build_speech_set.py`); pass 0 is clean, later ones augmented.
+
+    Returns the hours of audio on the tape. Clips held out or without phone times are left out.
+    """
+    log_mel = LogMel(CompactEncoderConfig())
+    log_mel.fill_filters()
+    rows = [json.loads(line) for line in (corpus / "index.jsonl").read_text().splitlines()]
+    names = [row["id"] for row in rows if row["split"] == "train" and row["timed"]][:limit]
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in _MEMBERS}
+    for number in range(passes):
+        for name in rng.permutation(names):
+            clip = load_timed(corpus / f"{name}.npz")
+            prepared = _prepare(augment(clip, rng) if number else clip, log_mel)
+            for member, array in prepared.items():
+                parts[member].append(array)
+    out.mkdir(parents=True, exist_ok=True)
+    for member, arrays in parts.items():
+        np.save(out / f"{member}.npy", np.concatenate(arrays))
+    return sum(len(array) for array in parts["loudness"]) / FPS / 3600
+
+
+class Tape:
+    """Random windows of a tape folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _MEMBERS}
+        self.seconds = len(self._members["loudness"]) // FPS
+
+    def windows(self, batch: int, seconds: int, rng: np.random.Generator) -> Iterator[TapeWindow]:
+        """Draw batches without end; windows start on the grid."""
+        lengths = {"mel": 100, "phone": 50, "articulation": FPS, "accent": FPS, "loudness": FPS}
+        while True:
+            starts = rng.integers(0, int((self.seconds - seconds) / _GRID_S), size=batch)
+            cut = {}
+            for name, rate in lengths.items():
+                step = round(rate * _GRID_S)
+                rows = [self._members[name][s * step : s * step + seconds * rate] for s in starts]
+                cut[name] = torch.from_numpy(np.stack(rows))
+            yield TapeWindow(
+                phone=cut.pop("phone").long(), **{name: value.float() for name, value in cut.items()}
+            )
+
+
+def disturb(mel: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator) -> Float[Tensor, "batch mel_frames mels"]:
+    """Another voice, room level and microphone: warp the mel axis, tilt it, add noise and other speech, mask bands."""
+    batch, frames, mels = mel.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(batch, *shape, generator=generator)
+
+    position = torch.arange(mels) * uniform(0.86, 1.16, 1)
+    low = position.long().clamp(max=mels - 2)
+    index = low[:, None].expand(-1, frames, -1)
+    mel = torch.lerp(mel.gather(2, index), mel.gather(2, index + 1), (position - low).clamp(max=1)[:, None])
+    curve = torch.nn.functional.interpolate(
+        torch.randn(batch, 1, 6, generator=generator), mels, mode="linear", align_corners=True
+    )
+    mel = mel + uniform(0, 1.0, 1, 1) * curve + uniform(-0.7, 0.5, 1, 1)
+    noise_level = uniform(-11.0, -1.8, 1, 1)
+    noise = noise_level + 0.8 * curve.roll(1, 0) + 0.5 * torch.randn(mel.shape, generator=generator)
+    babble = mel.roll(1, 0) + uniform(-14.0, -2.5, 1, 1)
+    mel = torch.logaddexp(torch.logaddexp(mel, noise), babble)
+    start = torch.randint(0, mels, (batch, 1), generator=generator)
+    width = torch.randint(0, 12, (batch, 1), generator=generator)
+    bins = torch.arange(mels)
+    masked = (bins >= start) & (bins < start + width)
+    return mel.masked_fill(masked[:, None], -6.0)

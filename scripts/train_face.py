@@ -1,0 +1,130 @@
+"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours on two CPU cores in all):
+
+    python scripts/build_speech_set.py --out runs/speech
+    python scripts/train_face.py tape --corpus runs/speech
+    python scripts/train_face.py encoder
+    python scripts/train_face.py prior
+    python scripts/train_face.py decoder
+    python scripts/train_face.py emotion
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
+from emote3d.body import open_avatar
+from emote3d.checkpoint import load_component, save_component
+from emote3d.decoders.face import CHANNELS
+from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.prior.flint import FlintConfig, MotionVAE
+from emote3d.training.encoder import EncoderTask, EncoderTraining
+from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
+from emote3d.training.geometry import measure_face
+from emote3d.training.run import fit, machine
+from emote3d.training.tape import build_tape
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    tape: Path = Path("runs/tape")
+    """Folder of the tape."""
+    runs: Path = Path("runs")
+    """Where curves and resumable states go."""
+    out: Path = Path("checkpoints/open-v1")
+    """Checkpoint folder to write components into."""
+
+    def note(self, curve: dict[str, list[float]]) -> dict[str, Any]:
+        """What the manifest says of a training."""
+        return {
+            "command": " ".join(["python", "scripts/train_face.py", *sys.argv[1:]]),
+            "data": "see checkpoints/README.md",
+            "machine": machine(),
+            "licence": "Apache-2.0",
+            "curve": curve,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeTape(_Stage):
+    """Compute mel, phones, articulation and prosody of a speech set."""
+
+    corpus: Path
+    passes: int = 2
+    """Times the set goes onto the tape; the first is clean, later ones augmented."""
+    limit: int | None = None
+    """At most so many clips."""
+
+    def run(self) -> None:
+        """Build it."""
+        hours = build_tape(self.corpus, self.tape, passes=self.passes, limit=self.limit)
+        print(f"{self.tape}: {hours:.2f} hours")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainEncoder(_Stage):
+    """Pre-train the compact audio encoder."""
+
+    settings: EncoderTraining = field(default_factory=EncoderTraining)
+    model: CompactEncoderConfig = field(default_factory=CompactEncoderConfig)
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        task = EncoderTask(self.model, s)
+        curve = fit(
+            task, self.tape, self.runs / "encoder", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed
+        )
+        save_component(self.out / "audio", task.encoder, self.model, self.note(curve), dtype=torch.float16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPrior(_Stage):
+    """Train the temporal VAE of face motion."""
+
+    settings: FaceTraining = field(default_factory=FaceTraining)
+    model: FlintConfig = field(default_factory=lambda: FlintConfig(channels=CHANNELS))
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
+        curve = fit(task, self.tape, self.runs / "prior", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainDecoder(_Stage):
+    """Train the decoder through the prior."""
+
+    settings: FaceTraining = field(default_factory=FaceTraining)
+    model: RegressionConfig = field(default_factory=lambda: RegressionConfig(condition_d=CONDITION_D, layers=2))
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
+        prior = load_component(self.out / "prior", MotionVAE, FlintConfig)
+        config = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d)
+        task = DecoderTask(
+            audio, SpeechEncoder(config), RegressionDecoder(self.model), prior, s, measure_face(open_avatar())
+        )
+        curve = fit(
+            task, self.tape, self.runs / "decoder", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed
+        )
+        note = self.note(curve)
+        save_component(self.out / "decoder", task.decoder, self.model, note, dtype=torch.float16)
+        save_component(self.out / "latents", task.latents, config, note, dtype=torch.float16)
+        if s.tune_encoder:
+            save_component(self.out / "audio", audio, audio.config, note, dtype=torch.float16)
+
+
+if __name__ == "__main__":
+    tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
