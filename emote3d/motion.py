@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.files import atomic_path
-from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
+from emote3d.records import BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
 
 
@@ -66,32 +65,6 @@ def resample_motion(motion: Motion, fps: float, duration_s: float | None = None)
             translation_m=_cubic(body.translation_m, index, weight),
         )
     return Motion(face=face, body=body, fps=fps)
-
-
-def slice_motion(motion: Motion, frames: slice) -> Motion:
-    """Some frames of a motion."""
-
-    def cut(record: FaceMotion | BodyMotion | None) -> FaceMotion | BodyMotion | None:
-        if record is None:
-            return None
-        tensors = {name: value[frames] for name, value in vars(record).items() if isinstance(value, Tensor)}
-        return dataclasses.replace(record, **tensors)
-
-    return dataclasses.replace(motion, face=cut(motion.face), body=cut(motion.body))
-
-
-def neutral_motion(basis: Basis, coefficients: int, frames: int = 1, fps: float = 30.0) -> Motion:
-    """A face at rest."""
-    return Motion(
-        face=FaceMotion(
-            expression=torch.zeros(frames, coefficients),
-            basis=basis,
-            jaw_axis_angle=torch.zeros(frames, 3),
-            neck_axis_angle=torch.zeros(frames, 3),
-            eyes_axis_angle=torch.zeros(frames, 2, 3),
-        ),
-        fps=fps,
-    )
 
 
 def save_motion(motion: Motion, path: str | Path) -> None:

@@ -12,8 +12,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -100,6 +101,10 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _empty_bytes() -> bytes:
+    return b""
+
+
 def _new_record(kind: type, base: object, state: object) -> _Record:
     """Python 2's way to make an object, as copy_reg._reconstructor."""
     if not (isinstance(kind, type) and issubclass(kind, _Record)):
@@ -117,6 +122,7 @@ _ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("__builtin__", "object"): object,
     ("builtins", "object"): object,
+    ("__builtin__", "bytes"): _empty_bytes,
     ("__builtin__", "set"): set,
     ("builtins", "set"): set,
 }
@@ -140,7 +146,7 @@ class _Unpickler(pickle.Unpickler):
         )
 
 
-def load_pickle(file: BinaryIO, name: str) -> object:
+def load_pickle(file: BufferedIOBase, name: str) -> object:
     """Read what a pickle holds, with records in place of chumpy and scipy objects; see `to_array`.
 
     Raises:
@@ -178,12 +184,12 @@ def _member_reader(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Calla
         except ValueError:
             assert archive.zip is not None
             with archive.zip.open(f"{key}.npy") as member:
-                return load_npy_object(member, f"{path}: {key}")
+                return load_npy_object(BytesIO(member.read()), f"{path}: {key}")
 
     return read
 
 
-def load_npy_object(file: Any, name: str) -> object:  # noqa: ANN401
+def load_npy_object(file: BufferedIOBase, name: str) -> object:
     """Read a .npy stream that holds pickled objects; one object alone comes without its 0-d array.
 
     Raises:

@@ -1,9 +1,9 @@
 """Build the phone-timed speech set that teaches the face model: synthetic voices and aligned recordings.
 
-Needs Debian packages:
-  apt-get install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-czech-{dita,machac,krb,ph} \
-    festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk asterisk-core-sounds-{en,es,fr}-g722 \
-    fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh} gnome-user-docs
+Needs Debian packages (`apt-get install`):
+  espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-czech-{dita,machac,krb,ph}
+  festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk
+  asterisk-core-sounds-{en,es,fr}-g722 fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh} gnome-user-docs
 and PyPI's pypinyin and pocketsphinx. Files appear as they are made, so a run may be used before it ends:
   python scripts/build_speech_set.py --out /data/speech --hours 10 --data /data/recordings
 """
@@ -12,18 +12,25 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
-from emote3d.data.corpus import SpeechEntry, append_index, write_clips
+import numpy as np
+
+from emote3d.data.corpus import SpeechEntry, append_index, read_clips, write_clips
+from emote3d.data.recordings import READERS
 from emote3d.data.synthesis import RECORDED_VOICES
 from emote3d.data.synthetic_set import Order, make_clips, plan_orders
 from emote3d.data.texts import load_sentences
+from emote3d.data.timing import boundary_offsets
 
-SHARE_ESPEAK = 0.42
-SHARE_RECORDED = 0.42
+SHARE_ESPEAK = 0.5
+"""Of the synthetic hours; the rest are voices of recorded people."""
+REPORT_STEPS = 800
+REPORT_KINDS = frozenset({"vowel>stop", "vowel>lip stop", "vowel>sibilant", "sibilant>vowel", "pause>voiced"})
 
 
 @cache
@@ -39,12 +46,34 @@ def fill(order: Order, folder: Path, docs: Path, seed: int) -> list[SpeechEntry]
     return write_clips(folder, make_clips(order, lambda language: sentences(language, docs), voices, seed))
 
 
+def copy(name: str, folder: Path, data: Path) -> list[SpeechEntry]:
+    """Read one recorded corpus and write its clips."""
+    return write_clips(folder, READERS[name](data))
+
+
+def timing_report(folder: Path) -> list[str]:
+    """Median distance of labelled boundaries from the energy steps near them, by voice, one line each."""
+    steps: dict[str, list[float]] = defaultdict(list)
+    for clip in read_clips(folder):
+        if clip.entry.timed:
+            name = (
+                clip.entry.source if clip.entry.source == "espeak-ng" else f"{clip.entry.source} {clip.entry.speaker}"
+            )
+            if len(steps[name]) < REPORT_STEPS:
+                steps[name] += [offset for kind, offset in boundary_offsets(clip.speech) if kind in REPORT_KINDS]
+    lines: list[str] = []
+    for name, found in steps.items():
+        middle, size = 1000 * np.median(found or [0.0]), 1000 * np.median(np.abs(found or [0.0]))
+        lines.append(f"{name}: median {middle:+.0f} ms, of size {size:.0f} ms, {len(found)} steps")
+    return lines
+
+
 def main() -> None:
     """Build the set named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the set; must not hold an index yet")
-    parser.add_argument("--hours", type=float, default=10.0, help="synthetic and recorded speech to make, in all")
-    parser.add_argument("--data", type=Path, help="folder with facegood, emodb, ljspeech, mfa and asterisk; without it only voices")
+    parser.add_argument("--hours", type=float, default=10.0, help="speech of synthetic voices to make")
+    parser.add_argument("--data", type=Path, help="folder with facegood, emodb, ljspeech, mfa and asterisk")
     parser.add_argument("--docs", type=Path, default=Path("/usr/share/help"), help="GNOME's user documentation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
@@ -54,17 +83,19 @@ def main() -> None:
         parser.error(f"{args.out} already holds a set: choose an empty folder")
     began = time.monotonic()
     espeak = plan_orders("espeak", args.hours * SHARE_ESPEAK)
-    recorded = plan_orders("recorded", args.hours * SHARE_RECORDED)
-    orders = [order for _, order in sorted(
-        [((i + 0.5) / len(espeak), o) for i, o in enumerate(espeak)] + [((i + 0.5) / len(recorded), o) for i, o in enumerate(recorded)],
-        key=lambda pair: pair[0],
-    )]  # fmt: skip
+    recorded = plan_orders("recorded", args.hours * (1.0 - SHARE_ESPEAK))
+    keyed = [((place + 0.5) / len(part), order) for part in (espeak, recorded) for place, order in enumerate(part)]
+    orders = [order for _, order in sorted(keyed, key=lambda pair: pair[0])]
     made_s = 0.0
     with ProcessPoolExecutor(args.jobs) as pool:
+        corpora = [pool.submit(copy, name, args.out, args.data) for name in READERS] if args.data else []
         for entries in pool.map(partial(fill, folder=args.out, docs=args.docs, seed=args.seed), orders):
             append_index(args.out, entries)
             made_s += sum(entry.duration_s for entry in entries)
-    print(f"{made_s / 3600:.2f} h of synthetic speech in {time.monotonic() - began:.0f} s")
+        for corpus in corpora:
+            append_index(args.out, corpus.result())
+    print(f"{made_s / 3600:.2f} h of synthetic speech; all in {time.monotonic() - began:.0f} s")
+    print("\n".join(timing_report(args.out)))
 
 
 if __name__ == "__main__":

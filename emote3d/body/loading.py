@@ -88,7 +88,7 @@ def _kind(file: _File) -> tuple[str, ...]:
     missing = [key for key in needed if not file.has(key)]
     if missing:
         raise Emote3DError(f"{file.path} is no FLAME or SMPL-X model: {', '.join(missing)} missing")
-    joints = file.array("kintree_table").shape[-1]
+    joints = np.atleast_1d(file.array("kintree_table")).shape[-1]
     if joints not in (len(FLAME_JOINTS), len(SMPLX_JOINTS)):
         kind = _OTHER_MODELS.get(joints, "unknown")
         raise Emote3DError(f"{file.path} has {joints} joints ({kind}); expected FLAME (5) or SMPL-X (55)")
@@ -104,26 +104,22 @@ def _kind(file: _File) -> tuple[str, ...]:
 
 def _core_arrays(file: _File, joints: int) -> dict[str, ndarray]:
     """Read the arrays that every model has and check that they fit together."""
-    arrays = {key: file.array(key) for key in ("v_template", "f", "weights", "J_regressor", "shapedirs")}
+    arrays = {key: np.atleast_1d(file.array(key)) for key in ("v_template", "f", "weights", "J_regressor", "shapedirs")}
     verts = len(arrays["v_template"])
     expected = {
         "v_template": (verts, 3),
-        "f": (arrays["f"].shape[0], 3),
+        "f": (len(arrays["f"]), 3),
         "weights": (verts, joints),
         "J_regressor": (joints, verts),
         "shapedirs": (verts, 3, arrays["shapedirs"].shape[-1]),
     }
-    problems = [
-        f"{key} is {arrays[key].shape} instead of {shape}"
-        for key, shape in expected.items()
-        if arrays[key].shape != shape
-    ]
-    problems += [
-        f"{key} is not finite"
-        for key in expected
-        if key not in ("f", "shapedirs") and not np.isfinite(arrays[key]).all()
-    ]
-    if not problems and not (arrays["f"].astype(np.int64) < verts).all():
+    problems: list[str] = []
+    for key, shape in expected.items():
+        if arrays[key].shape != shape:
+            problems.append(f"{key} is {arrays[key].shape} instead of {shape}")
+        elif arrays[key].dtype.kind not in "iuf" or not np.isfinite(arrays[key]).all():
+            problems.append(f"{key} is not finite")
+    if not problems and not ((arrays["f"] >= 0) & (arrays["f"] < verts)).all():
         problems.append("f names vertices that do not exist")
     if problems:
         raise Emote3DError(f"{file.path} cannot be used: {'; '.join(problems)}")
@@ -199,7 +195,7 @@ def _weights(array: ndarray) -> Float[Tensor, "verts joints"]:
 
 
 def _parents(file: _File) -> tuple[int, ...]:
-    parents = [int(parent) for parent in file.array("kintree_table")[0].astype(np.int64)]
+    parents = [int(parent) for parent in np.atleast_2d(file.array("kintree_table"))[0].astype(np.int64)]
     parents[0] = -1
     if any(not 0 <= parent < joint for joint, parent in enumerate(parents) if joint):
         raise Emote3DError(f"{file.path}: kintree_table does not list parents before their children")

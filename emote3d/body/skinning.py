@@ -65,7 +65,7 @@ def skin(
     blocks = []
     for start in range(0, vertices.shape[2], _BLOCK):
         x, y, z = vertices[:, None, :, start : start + _BLOCK].unbind(2)
-        mixed = (flat @ weights[:, start : start + _BLOCK]).view(frames, 3, 4, -1)
+        mixed = (flat @ weights[:, start : start + _BLOCK]).view(frames, 3, 4, x.shape[-1])
         posed = mixed[:, :, 3].addcmul(mixed[:, :, 0], x).addcmul(mixed[:, :, 1], y).addcmul(mixed[:, :, 2], z)
         blocks.append(posed.transpose(1, 2))
     return torch.cat(blocks, dim=1)

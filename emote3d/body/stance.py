@@ -14,8 +14,8 @@ from emote3d.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 _LEFT_ARM_DEGREES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "left_collar": ((0, 0, -4),),
-    "left_shoulder": ((0, 0, -66), (-6, 0, 0)),
-    "left_elbow": ((-12, 0, 0), (0, -16, 0)),
+    "left_shoulder": ((0, 0, -73), (-5, 0, 0)),
+    "left_elbow": ((-12, 0, 0), (0, -13, 0)),
     "left_wrist": ((0, 0, -4),),
     "left_index1": ((0, 0, -14),),
     "left_index2": ((0, 0, -20),),

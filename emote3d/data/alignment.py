@@ -1,12 +1,14 @@
 """Phone times of real speech whose words are known: forced alignment with pocketsphinx.
 
-The acoustic model is English; words of other languages come with espeak-ng's phones, mapped to the nearest ARPAbet phone.
+The acoustic model is English; words of other languages come with espeak-ng's phones, mapped to the nearest
+ARPAbet phone.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +17,7 @@ import numpy as np
 from emote3d.data.espeak import Espeak
 from emote3d.data.phone_maps import to_arpabet, to_common
 from emote3d.data.phones import PHONES, SILENCE
-from emote3d.data.timed import SPEECH_RATE, TimedSpeech, build_timed
+from emote3d.data.timed import SPEECH_RATE, Span, TimedSpeech, build_timed
 from emote3d.errors import Emote3DError
 
 _FRAME_S: Final = 0.01
@@ -99,7 +101,9 @@ class Aligner:
         if not words:
             return None
         entries = [self._word(word) for word in words]
-        noise = np.random.default_rng(0).normal(0.0, _NOISE_LEVEL, size=2 * round(_MARGIN_S * SPEECH_RATE)).astype(np.int16)
+        noise = (
+            np.random.default_rng(0).normal(0.0, _NOISE_LEVEL, size=2 * round(_MARGIN_S * SPEECH_RATE)).astype(np.int16)
+        )
         before, after = np.split(noise, 2)
         data = np.concatenate([before, waveform, after]).tobytes()
         self._decoder.set_align_text(" ".join(entry.key for entry in entries))
@@ -119,22 +123,26 @@ class Aligner:
         self._decoder.end_utt()
 
 
-def _heard(aligned: Any) -> list[tuple[str, list[_Heard]]]:
+def _heard(aligned: Iterable[Any]) -> list[tuple[str, list[_Heard]]]:
     """Words and phones of pocketsphinx's alignment, copied while it is walked: its entries do not outlive a step."""
     words: list[tuple[str, list[_Heard]]] = []
     for word in aligned:
         name = str(word.name)
         phones = [
-            _Heard(str(phone.name), phone.start * _FRAME_S, phone.duration * _FRAME_S, phone.score / max(phone.duration, 1))
+            _Heard(
+                str(phone.name), phone.start * _FRAME_S, phone.duration * _FRAME_S, phone.score / max(phone.duration, 1)
+            )
             for phone in word
         ]
         words.append((name, phones))
     return words
 
 
-def _collect(waveform: np.ndarray, aligned: Sequence[tuple[str, list[_Heard]]], entries: Sequence[_Word], shift_s: float) -> Alignment | None:
+def _collect(
+    waveform: np.ndarray, aligned: Sequence[tuple[str, list[_Heard]]], entries: Sequence[_Word], shift_s: float
+) -> Alignment | None:
     """The aligner's words and phones as a clip."""
-    spans: list[tuple[float, tuple[str, ...], int]] = []
+    spans: list[Span] = []
     scores: list[float] = []
     lengths: list[float] = []
     waiting = iter(entries)
@@ -155,21 +163,21 @@ def _collect(waveform: np.ndarray, aligned: Sequence[tuple[str, list[_Heard]]], 
     return Alignment(speech=clip, score=float(np.mean(scores)), longest_phone_s=max(lengths))
 
 
-def _word_spans(phones: Sequence[_Heard], entry: _Word, shift_s: float) -> list[tuple[float, tuple[str, ...], int]]:
+def _word_spans(phones: Sequence[_Heard], entry: _Word, shift_s: float) -> list[Span]:
     """Spans of one word: its own phones where they are the aligner's one for one, else the dictionary's."""
     own = [phone for phone, _ in entry.phones]
     if [to_arpabet(phone) for phone in own] == [phone.name for phone in phones]:
         labels = [((phone,), stress) for phone, stress in entry.phones]
     else:
-        vowel_stress = _vowel_stress(entry, sum(PHONES[to_common(phone.name, "arpabet")[0]].is_vowel for phone in phones))
+        vowel_stress = _vowel_stress(
+            entry, sum(PHONES[to_common(phone.name, "arpabet")[0]].is_vowel for phone in phones)
+        )
         labels = []
         for phone in phones:
             common = to_common(phone.name, "arpabet")
             stress = next(vowel_stress) if PHONES[common[0]].is_vowel else 0
             labels.append((("ə",) if phone.name == "AH" and not stress else common, stress))
-    return [
-        (phone.start_s + shift_s, common, stress) for phone, (common, stress) in zip(phones, labels, strict=True)
-    ]
+    return [(phone.start_s + shift_s, common, stress) for phone, (common, stress) in zip(phones, labels, strict=True)]
 
 
 def _vowel_stress(entry: _Word, count: int) -> Iterator[int]:
@@ -184,11 +192,15 @@ def _vowel_stress(entry: _Word, count: int) -> Iterator[int]:
     return iter(syllables if len(syllables) == count else [2] * count)
 
 
-def _closed_after_pauses(spans: Sequence[tuple[float, tuple[str, ...], int]]) -> list[tuple[float, tuple[str, ...], int]]:
+def _closed_after_pauses(
+    spans: Sequence[Span],
+) -> list[Span]:
     """Let stops after a pause close before their burst: the aligner counts a silent closure to the pause."""
     result = list(spans[:1])
-    for (before_s, before, _), (start_s, phones, stress) in zip(spans, spans[1:], strict=False):
+    for (before_s, before, _), (start_s, phones, stress) in itertools.pairwise(spans):
         if before == (SILENCE,) and PHONES[phones[0]].manner == "stop":
-            start_s -= min(_CLOSURE_AFTER_PAUSE_S, 0.8 * max(start_s - before_s, 0.0))
-        result.append((start_s, phones, stress))
+            closure_s = min(_CLOSURE_AFTER_PAUSE_S, 0.8 * max(start_s - before_s, 0.0))
+            result.append((start_s - closure_s, phones, stress))
+        else:
+            result.append((start_s, phones, stress))
     return result

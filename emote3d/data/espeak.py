@@ -6,9 +6,10 @@ The library is a process-wide singleton: use one `Espeak` a process. Debian: `ap
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from jaxtyping import Int8
 
 from emote3d.data.phone_maps import ipa_stress, to_common
 from emote3d.data.phones import PHONES, SILENCE
-from emote3d.data.timed import TimedSpeech, build_timed, to_speech_rate
+from emote3d.data.timed import Span, TimedSpeech, build_timed, to_speech_rate
 from emote3d.errors import Emote3DError
 
 _LIBRARY: Final = "libespeak-ng.so.1"
@@ -40,17 +41,29 @@ class _Identity(ctypes.Union):
 
 class _Event(ctypes.Structure):
     _fields_ = (
-        ("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint), ("text_position", ctypes.c_int), ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int), ("sample", ctypes.c_int), ("user_data", ctypes.c_void_p), ("id", _Identity),
-    )  # fmt: skip
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Identity),
+    )
 
 
-class _VoiceQuery(ctypes.Structure):
+class _Voice(ctypes.Structure):
     _fields_ = (
-        ("name", ctypes.c_char_p), ("languages", ctypes.c_char_p), ("identifier", ctypes.c_char_p), ("gender", ctypes.c_ubyte),
-        ("age", ctypes.c_ubyte), ("variant", ctypes.c_ubyte), ("padding", ctypes.c_ubyte), ("score", ctypes.c_int),
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("padding", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
         ("spare", ctypes.c_void_p),
-    )  # fmt: skip
+    )
 
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
@@ -90,13 +103,24 @@ class Espeak:
             raise Emote3DError(f"expected the library {_LIBRARY}, not found: apt-get install espeak-ng") from error
         self.sample_rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS_IPA))
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+        self.languages: dict[str, str] = dict(self._list_languages())
         self._chosen = ""
         self._blocks: list[np.ndarray] = []
         self._events: list[tuple[int, str]] = []
         self._callback = _CALLBACK(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _receive(self, wave: Any, count: int, events: Any) -> int:
+    def _list_languages(self) -> Iterator[tuple[str, str]]:
+        """Language codes and voice files; the C struct holds a priority byte before each code."""
+        voices = self._library.espeak_ListVoices(None)
+        index = 0
+        while voices[index]:
+            voice = voices[index].contents
+            yield voice.languages[1:].split(b"\0")[0].decode(), voice.identifier.decode()
+            index += 1
+
+    def _receive(self, wave: Any, count: int, events: Any) -> int:  # noqa: ANN401 (ctypes pointers have no public type)
         """Collect a block of samples and its phone events."""
         if wave and count:
             self._blocks.append(np.ctypeslib.as_array(wave, (count,)).copy())
@@ -108,12 +132,12 @@ class Espeak:
         return 0
 
     def _choose(self, name: str) -> None:
-        """Select a voice by name or language, as the command line does."""
+        """Select a voice by its file: by language alone espeak-ng would ignore the variant."""
         if name == self._chosen:
             return
-        query = _VoiceQuery(languages=name.encode())
-        found = self._library.espeak_SetVoiceByName(name.encode()) == 0
-        if not found and self._library.espeak_SetVoiceByProperties(ctypes.byref(query)) != 0:
+        language, plus, variant = name.partition("+")
+        file = self.languages.get(language, "")
+        if not file or self._library.espeak_SetVoiceByName(f"{file}{plus}{variant}".encode()) != 0:
             raise Emote3DError(f"expected a voice of espeak-ng, got '{name}': see espeak-ng --voices")
         self._chosen = name
 
@@ -133,14 +157,20 @@ class Espeak:
         clip = build_timed(to_speech_rate(wave, self.sample_rate), spans)
         return replace(clip, stress=_stress_like(self.phones_of(text, voice.language), clip.phone))
 
-    def _spans(self) -> list[tuple[float, tuple[str, ...], int]]:
+    def _spans(self) -> list[Span]:
         """Phone events as (start, common phones, stress)."""
-        spans: list[tuple[float, tuple[str, ...], int]] = []
+        spans: list[Span] = []
         for sample, label in self._events:
             phones = to_common(label, "ipa")
             if phones:
-                late = spans and PHONES[spans[-1][1][-1]].is_vowel and PHONES[phones[0]].manner in ("nasal", "fricative")
-                if spans and spans[-1][1] == (SILENCE,) and sample / self.sample_rate - spans[-1][0] < _SHORTEST_PAUSE_S:
+                late = (
+                    spans and PHONES[spans[-1][1][-1]].is_vowel and PHONES[phones[0]].manner in ("nasal", "fricative")
+                )
+                if (
+                    spans
+                    and spans[-1][1] == (SILENCE,)
+                    and sample / self.sample_rate - spans[-1][0] < _SHORTEST_PAUSE_S
+                ):
                     spans.pop()
                 spans.append((sample / self.sample_rate - (_CONSONANT_LATENESS_S if late else 0.0), phones, 0))
         return spans
@@ -170,20 +200,19 @@ def _stress_like(spoken: Sequence[tuple[str, int]], phones: Sequence[str]) -> In
     return stress
 
 
-def _pull_closures(
-    wave: np.ndarray, spans: Sequence[tuple[float, tuple[str, ...], int]], sample_rate: int
-) -> list[tuple[float, tuple[str, ...], int]]:
+def _pull_closures(wave: np.ndarray, spans: Sequence[Span], sample_rate: int) -> list[Span]:
     """Give each stop the silence before its burst, which espeak-ng counts to the phone before."""
     quiet = np.abs(wave) <= _ZERO_LEVEL
     result = [spans[0]] if spans else []
-    for (before_s, before, _), (start_s, phones, stress) in zip(spans, spans[1:], strict=False):
+    for (before_s, before, _), (start_s, phones, stress) in pairwise(spans):
+        closed_s = start_s
         if PHONES[phones[0]].manner == "stop":
             if before == (SILENCE,):
-                start_s -= min(_CLOSURE_AFTER_PAUSE_S, 0.8 * (start_s - before_s))
+                closed_s = start_s - min(_CLOSURE_AFTER_PAUSE_S, 0.8 * (start_s - before_s))
             else:
                 last = round(start_s * sample_rate)
                 first = max(round((before_s + 0.02) * sample_rate), last - round(_LONGEST_CLOSURE_S * sample_rate))
                 loud = np.flatnonzero(~quiet[first:last])
-                start_s = (first + (int(loud[-1]) + 1 if len(loud) else 0)) / sample_rate if last > first else start_s
-        result.append((start_s, phones, stress))
+                closed_s = (first + (int(loud[-1]) + 1 if len(loud) else 0)) / sample_rate if last > first else start_s
+        result.append((closed_s, phones, stress))
     return result

@@ -10,7 +10,7 @@ import numpy as np
 
 from emote3d.data.phone_maps import PhoneSet, to_common
 from emote3d.data.phones import SILENCE
-from emote3d.data.timed import TimedSpeech, build_timed
+from emote3d.data.timed import Span, TimedSpeech, build_timed
 from emote3d.errors import Emote3DError
 
 _QUOTED: Final = re.compile(r'^"(.*)"$')
@@ -21,7 +21,9 @@ def read_textgrid_tier(path: Path, tier: str) -> list[tuple[float, float, str]]:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     heads = [index for index, line in enumerate(lines) if line == '"IntervalTier"' and lines[index + 1] == f'"{tier}"']
     if not heads:
-        raise Emote3DError(f"expected an interval tier '{tier}' in {path}, found none: is it a TextGrid in short text form?")
+        raise Emote3DError(
+            f"expected an interval tier '{tier}' in {path}, found none: is it a TextGrid in short text form?"
+        )
     first = heads[0] + 5
     rows: list[tuple[float, float, str]] = []
     for index in range(int(lines[first - 1])):
@@ -33,7 +35,7 @@ def read_textgrid_tier(path: Path, tier: str) -> list[tuple[float, float, str]]:
 
 def textgrid_speech(waveform: np.ndarray, path: Path, phone_set: PhoneSet = "arpabet") -> TimedSpeech:
     """A clip with the `phones` tier of its TextGrid."""
-    spans: list[tuple[float, tuple[str, ...], int]] = []
+    spans: list[Span] = []
     for start, _, label in read_textgrid_tier(path, "phones"):
         digit = label[-1:]
         spans.append((start, to_common(label, phone_set), {"1": 2, "2": 1}.get(digit, 0)))
@@ -42,12 +44,12 @@ def textgrid_speech(waveform: np.ndarray, path: Path, phone_set: PhoneSet = "arp
 
 def emodb_speech(waveform: np.ndarray, path: Path) -> TimedSpeech:
     """A clip with the phone onsets of its .lablaut file; closure, release and aspiration of a stop are one phone."""
-    spans: list[tuple[float, tuple[str, ...], int]] = [(0.0, (SILENCE,), 0)]
+    spans: list[Span] = [(0.0, (SILENCE,), 0)]
     body = path.read_text(encoding="latin-1").split("\n#", 1)[-1]
     for line in body.splitlines():
         head, *rest = line.split("\t")
         fields = head.split()
-        if len(fields) < 3:  # the same phone goes on with other marks
+        if len(fields) < 3 or fields[2][0] in "+-" or fields[2] == "hoe":  # the same phone goes on with other marks
             continue
         phones = to_common(fields[2], "emodb")
         stress = next((2 for mark in rest if mark in ("1", "2", "3")), 0)

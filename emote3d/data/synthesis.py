@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 
 from emote3d.data.phone_maps import PhoneSet, to_common
-from emote3d.data.timed import TimedSpeech, build_timed, to_speech_rate
+from emote3d.data.timed import TimedSpeech, build_timed, to_speech_rate, with_audible_pauses
 from emote3d.errors import Emote3DError
 
 _TIMEOUT_S: Final = 600
@@ -38,31 +38,63 @@ class RecordedVoice:
     encoding: str = "ascii"
     """Of the texts it reads."""
     offset_s: float = 0.0
-    """Measured lateness of its boundaries against the sound, to be added to the labels."""
+    """Measured lead of its labels over the sound (scripts/build_speech_set.py reports it), added to them."""
     stretchable: bool = True
     """Whether its speaking rate can be set."""
 
 
 RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
-    RecordedVoice(name="kal16", engine="flite", language="en"),
-    RecordedVoice(name="awb", engine="flite", language="en"),
-    RecordedVoice(name="rms", engine="flite", language="en"),
-    RecordedVoice(name="slt", engine="flite", language="en"),
-    RecordedVoice(name="kal_diphone", engine="festival", language="en"),
-    RecordedVoice(name="ked_diphone", engine="festival", language="en"),
-    RecordedVoice(name="cmu_us_slt_arctic_hts", engine="festival", language="en", stretchable=False),
+    RecordedVoice(name="kal16", engine="flite", language="en", offset_s=0.005),
+    RecordedVoice(name="awb", engine="flite", language="en", offset_s=0.002),
+    RecordedVoice(name="rms", engine="flite", language="en", offset_s=0.006),
+    RecordedVoice(name="slt", engine="flite", language="en", offset_s=0.010),
+    RecordedVoice(name="kal_diphone", engine="festival", language="en", offset_s=0.009),
+    RecordedVoice(name="ked_diphone", engine="festival", language="en", offset_s=0.009),
+    RecordedVoice(name="cmu_us_slt_arctic_hts", engine="festival", language="en", stretchable=False, offset_s=0.014),
     RecordedVoice(name="czech_dita", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
-    RecordedVoice(name="czech_machac", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
-    RecordedVoice(name="czech_krb", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
-    RecordedVoice(name="czech_ph", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2"),
-    RecordedVoice(name="suo_fi_lj_diphone", engine="festival", language="fi", phone_set="finnish", encoding="iso-8859-1"),
-    RecordedVoice(name="hy_fi_mv_diphone", engine="festival", language="fi", phone_set="finnish", encoding="iso-8859-1"),
     RecordedVoice(
-        name="upc_ca_ona_hts", engine="festival", language="ca", phone_set="catalan", encoding="iso-8859-15", stretchable=False
+        name="czech_machac", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2", offset_s=0.005
     ),
-    RecordedVoice(name="hindi_NSK_diphone", engine="festival", language="hi", phone_set="nsk", encoding="utf-8"),
-    RecordedVoice(name="marathi_NSK_diphone", engine="festival", language="mr", phone_set="nsk", encoding="utf-8"),
-    RecordedVoice(name="telugu_NSK_diphone", engine="festival", language="te", phone_set="nsk", encoding="utf-8"),
+    RecordedVoice(
+        name="czech_krb", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2", offset_s=0.002
+    ),
+    RecordedVoice(
+        name="czech_ph", engine="festival", language="cs", phone_set="czech", encoding="iso-8859-2", offset_s=0.008
+    ),
+    RecordedVoice(
+        name="suo_fi_lj_diphone",
+        engine="festival",
+        language="fi",
+        phone_set="finnish",
+        encoding="iso-8859-1",
+        offset_s=0.011,
+    ),
+    RecordedVoice(
+        name="hy_fi_mv_diphone",
+        engine="festival",
+        language="fi",
+        phone_set="finnish",
+        encoding="iso-8859-1",
+        offset_s=0.008,
+    ),
+    RecordedVoice(
+        name="upc_ca_ona_hts",
+        engine="festival",
+        language="ca",
+        phone_set="catalan",
+        encoding="iso-8859-15",
+        stretchable=False,
+        offset_s=0.012,
+    ),
+    RecordedVoice(
+        name="hindi_NSK_diphone", engine="festival", language="hi", phone_set="nsk", encoding="utf-8", offset_s=0.003
+    ),
+    RecordedVoice(
+        name="marathi_NSK_diphone", engine="festival", language="mr", phone_set="nsk", encoding="utf-8", offset_s=0.003
+    ),
+    RecordedVoice(
+        name="telugu_NSK_diphone", engine="festival", language="te", phone_set="nsk", encoding="utf-8", offset_s=0.003
+    ),
 )
 """The voices of Debian's flite and festvox packages, Italian and Russian left out (they are for measuring)."""
 
@@ -90,10 +122,10 @@ def _clip(path: Path, ends: Sequence[tuple[str, float, int]], voice: RecordedVoi
     samples, rate = _read_wave(path)
     starts = [0.0] + [end for _, end, _ in ends]
     spans = [
-        (start, to_common(label, voice.phone_set), stress) for start, (label, _, stress) in zip(starts, ends, strict=False)
+        (start, to_common(label, voice.phone_set), stress)
+        for start, (label, _, stress) in zip(starts, ends, strict=False)
     ]
-    clip = build_timed(to_speech_rate(samples, rate), spans)
-    return clip.shifted(voice.offset_s) if voice.offset_s else clip
+    return with_audible_pauses(build_timed(to_speech_rate(samples, rate), spans).shifted(voice.offset_s))
 
 
 def _need(program: str, package: str) -> None:
@@ -107,7 +139,18 @@ def speak_flite(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedS
     _need("flite", "flite")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
-        command = ["flite", "-voice", voice.name, "-psdur", "--setf", f"duration_stretch={stretch:.3f}", "-t", text, "-o", str(path)]
+        command = [
+            "flite",
+            "-voice",
+            voice.name,
+            "-psdur",
+            "--setf",
+            f"duration_stretch={stretch:.3f}",
+            "-t",
+            text,
+            "-o",
+            str(path),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         if done.returncode != 0 or not path.is_file():
             raise Emote3DError(f"expected flite to speak with voice '{voice.name}', got: {done.stderr.strip()[:200]}")
@@ -128,9 +171,8 @@ def speak_festival(texts: Sequence[str], voice: RecordedVoice, stretch: float = 
         done = subprocess.run(["festival", "-b", str(script)], capture_output=True, timeout=_TIMEOUT_S, check=False)
         clips = [_festival_clip(Path(folder) / str(index), voice) for index in range(len(texts))]
     if texts and not any(clips):
-        raise Emote3DError(
-            f"expected festival to speak with voice '{voice.name}', got: {done.stderr.decode('utf-8', 'replace').strip()[:200]}"
-        )
+        said = done.stderr.decode("utf-8", "replace").strip()[:200]
+        raise Emote3DError(f"expected festival to speak with voice '{voice.name}', got: {said}")
     return clips
 
 

@@ -16,26 +16,33 @@ from emote3d.data.timed import TimedSpeech, join, silence, trimmed
 from emote3d.errors import Emote3DError
 
 ESPEAK_LANGUAGES: Final[Mapping[str, float]] = {
-    "en-us": 5, "en-gb": 3, "en-gb-scotland": 1, "de": 3, "fr-fr": 3, "es": 2, "es-419": 2, "pt": 1, "pt-br": 2, "nl": 1, "sv": 1,
-    "da": 1, "pl": 1, "cs": 1, "hu": 1, "fi": 1, "el": 1, "tr": 1, "uk": 1, "bg": 1, "ro": 1, "ca": 1, "eo": 1, "hi": 1, "te": 1,
-    "mr": 1, "ko": 1, "cmn-latn-pinyin": 4, "fa": 1, "id": 1, "hr": 1, "lv": 1,
+    "en-us": 5, "en-gb": 3, "en-gb-scotland": 1, "de": 3, "fr-fr": 3, "es": 2, "es-419": 2, "pt": 1, "pt-br": 2,
+    "nl": 1, "sv": 1, "da": 1, "pl": 1, "cs": 1, "hu": 1, "fi": 1, "el": 1, "tr": 1, "uk": 1, "bg": 1, "ro": 1,
+    "ca": 1, "eo": 1, "hi": 1, "te": 1, "mr": 1, "ko": 1, "cmn-latn-pinyin": 4, "fa": 1, "id": 1, "hr": 1, "lv": 1,
 }  # fmt: skip
 """Languages with their weight; Italian and Russian are kept unseen for measuring."""
-VARIANTS: Final = (
-    "", "m1", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "Alex", "Andrea", "Andy", "Annie", "Denis", "Gene", "Gene2", "Jacky", "Lee",
-    "Mario", "Michael", "Mike", "adam", "anika", "antonio", "aunty", "belinda", "benjamin", "boris", "caleb", "david", "ed",
-    "edward", "edward2", "grandma", "grandpa", "gustave", "iven", "iven2", "iven3", "iven4", "john", "kaukovalta", "klatt",
-    "klatt2", "klatt3", "klatt4", "marcelo", "max", "norbert", "paul", "pedro", "quincy", "rob", "robert", "sandro", "shelby",
-    "steph", "steph2", "steph3", "travis", "victor", "zac", "croak", "whisper", "whisperf",
+MALE_VARIANTS: Final = (
+    "m1", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Gene", "Gene2", "Jacky", "Lee", "Mario",
+    "Michael", "Mike", "adam", "antonio", "benjamin", "boris", "caleb", "david", "ed", "edward", "edward2",
+    "grandpa", "gustave", "iven", "iven2", "iven3", "iven4", "john", "kaukovalta", "klatt", "klatt2", "klatt3",
+    "klatt4", "marcelo", "max", "norbert", "paul", "pedro", "quincy", "rob", "robert", "sandro", "travis",
+    "victor", "zac", "croak", "whisper",
 )  # fmt: skip
 """Voice variants without echo (an echo fills the closures that give the stops their times)."""
+FEMALE_VARIANTS: Final = (
+    "f1", "Andrea", "Annie", "anika", "aunty", "belinda", "grandma", "shelby", "steph", "steph2", "steph3",
+    "whisperf",
+)  # fmt: skip
+"""The same for women."""
 RECORDED_WEIGHTS: Final[Mapping[str, float]] = {
-    "slt": 9, "rms": 10, "awb": 10, "kal16": 5, "kal_diphone": 4, "ked_diphone": 5, "cmu_us_slt_arctic_hts": 8, "czech_dita": 8,
-    "czech_machac": 8, "czech_krb": 5, "czech_ph": 5, "suo_fi_lj_diphone": 5, "hy_fi_mv_diphone": 5, "upc_ca_ona_hts": 7,
-    "hindi_NSK_diphone": 2, "marathi_NSK_diphone": 2, "telugu_NSK_diphone": 2,
+    "slt": 9, "rms": 10, "awb": 10, "kal16": 5, "kal_diphone": 4, "ked_diphone": 5, "cmu_us_slt_arctic_hts": 8,
+    "czech_dita": 8, "czech_machac": 8, "czech_krb": 5, "czech_ph": 5, "suo_fi_lj_diphone": 5,
+    "hy_fi_mv_diphone": 5, "upc_ca_ona_hts": 7, "hindi_NSK_diphone": 2, "marathi_NSK_diphone": 2,
+    "telugu_NSK_diphone": 2,
 }  # fmt: skip
 """Share of each recorded voice."""
 _HELDOUT_SHARE: Final = 0.04
+_SHARE_FEMALE: Final = 0.45
 _SHARE_LONG: Final = 0.3
 _EDGE_S: Final = 0.25
 
@@ -80,31 +87,47 @@ def _espeak() -> Espeak:
 def _espeak_clip(rng: np.random.Generator, sentences: Sequence[str], voice: EspeakVoice) -> TimedSpeech:
     """One clip in a voice whose rate, pitch and loudness vary a little by sentence."""
     manner = replace(
-        voice, rate_wpm=int(rng.uniform(120, 240)), pitch=int(np.clip(rng.normal(50, 20), 5, 95)), pitch_range=int(rng.uniform(15, 95)),
+        voice,
+        rate_wpm=int(rng.uniform(120, 240)),
+        pitch=int(np.clip(rng.normal(50, 20), 5, 95)),
+        pitch_range=int(rng.uniform(15, 95)),
         volume=int(rng.uniform(50, 100)),
-    )  # fmt: skip
+    )
     parts: list[TimedSpeech] = []
     for text in _choose(rng, sentences):
-        now = replace(manner, rate_wpm=round(manner.rate_wpm * rng.uniform(0.92, 1.08)), pitch=int(np.clip(manner.pitch + rng.normal(0, 4), 0, 99)))
+        now = replace(
+            manner,
+            rate_wpm=round(manner.rate_wpm * rng.uniform(0.92, 1.08)),
+            pitch=int(np.clip(manner.pitch + rng.normal(0, 4), 0, 99)),
+        )
         parts.append(_espeak().speak(text, now))
     return _assemble(rng, parts)
 
 
 def _espeak_clips(rng: np.random.Generator, order: Order, sentences: Sequence[str]) -> tuple[str, list[TimedSpeech]]:
     """Speaker name and clips of one espeak-ng voice."""
-    voice = EspeakVoice(language=order.name, variant=str(rng.choice(np.array(VARIANTS))))
+    voice = EspeakVoice(
+        language=order.name,
+        variant=str(rng.choice(np.array(FEMALE_VARIANTS if rng.random() < _SHARE_FEMALE else MALE_VARIANTS))),
+    )
     clips: list[TimedSpeech] = []
     while sum(clip.duration_s for clip in clips) < order.target_s:
         clips.append(_espeak_clip(rng, sentences, voice))
     return voice.name, clips
 
 
-def _recorded_clips(rng: np.random.Generator, order: Order, sentences: Sequence[str], voice: RecordedVoice) -> list[TimedSpeech]:
+def _recorded_clips(
+    rng: np.random.Generator, order: Order, sentences: Sequence[str], voice: RecordedVoice
+) -> list[TimedSpeech]:
     """Clips of one recorded voice at one speaking rate."""
     stretch = float(rng.uniform(0.78, 1.3)) if voice.stretchable else 1.0
     plans = [_choose(rng, sentences) for _ in range(max(1, round(order.target_s / 7.5)))]
     texts = [text for plan in plans for text in plan]
-    spoken = [speak_flite(text, voice, stretch) for text in texts] if voice.engine == "flite" else speak_festival(texts, voice, stretch)
+    spoken = (
+        [speak_flite(text, voice, stretch) for text in texts]
+        if voice.engine == "flite"
+        else speak_festival(texts, voice, stretch)
+    )
     waiting = iter(spoken)
     clips: list[TimedSpeech] = []
     for plan in plans:
@@ -117,7 +140,10 @@ def _recorded_clips(rng: np.random.Generator, order: Order, sentences: Sequence[
 def make_clips(
     order: Order, sentences: Callable[[str], Sequence[str]], voices: Mapping[str, RecordedVoice], seed: int
 ) -> list[SpeechClip]:
-    """The clips of an order; the same seed gives the same clips, whatever else is made."""
+    """The clips of an order; the same seed makes the same choices, whatever else is made.
+
+    espeak-ng carries its oscillators' phase from call to call, so its samples and durations differ by a millisecond.
+    """
     rng = np.random.default_rng([seed, order.number, *order.name.encode()])
     split: Literal["train", "heldout"] = "heldout" if rng.random() < _HELDOUT_SHARE else "train"
     if order.engine == "espeak":
@@ -134,9 +160,15 @@ def make_clips(
     return [
         SpeechClip(
             entry=SpeechEntry(
-                id=f"{stem}-{index:03d}", source=source, speaker=speaker, language=language, emotion=None, split=split,
-                duration_s=round(clip.duration_s, 4), timed=True,
-            ),  # fmt: skip
+                id=f"{stem}-{index:03d}",
+                source=source,
+                speaker=speaker,
+                language=language,
+                emotion=None,
+                split=split,
+                duration_s=round(clip.duration_s, 4),
+                timed=True,
+            ),
             speech=clip,
         )
         for index, clip in enumerate(clips)

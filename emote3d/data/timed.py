@@ -17,6 +17,8 @@ from emote3d.data.phones import SILENCE
 SPEECH_RATE: Final = 16000
 """Samples per second of every clip of a speech set."""
 _SHORTEST_S: Final = 0.001
+_LEVEL_HOP: Final = 80
+_SHORTEST_QUIET_FRAMES: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +50,25 @@ class TimedSpeech:
     def save(self, path: Path) -> None:
         """Write the npz form (waveform, phone_start_s, phone_end_s, phone, stress)."""
         np.savez(
-            path, waveform=self.waveform, phone_start_s=self.start_s, phone_end_s=self.end_s,
-            phone=np.array(self.phone, dtype="U8"), stress=self.stress,
-        )  # fmt: skip
+            path,
+            waveform=self.waveform,
+            phone_start_s=self.start_s,
+            phone_end_s=self.end_s,
+            phone=np.array(self.phone, dtype="U8"),
+            stress=self.stress,
+        )
 
 
 def load_timed(path: Path) -> TimedSpeech:
     """Read what TimedSpeech.save wrote."""
     with np.load(path, allow_pickle=False) as file:
         return TimedSpeech(
-            waveform=file["waveform"], start_s=file["phone_start_s"], end_s=file["phone_end_s"],
-            phone=[str(symbol) for symbol in file["phone"]], stress=file["stress"],
-        )  # fmt: skip
+            waveform=file["waveform"],
+            start_s=file["phone_start_s"],
+            end_s=file["phone_end_s"],
+            phone=[str(symbol) for symbol in file["phone"]],
+            stress=file["stress"],
+        )
 
 
 def to_speech_rate(waveform: np.ndarray, sample_rate: int) -> Int16[np.ndarray, "samples"]:
@@ -71,10 +80,14 @@ def to_speech_rate(waveform: np.ndarray, sample_rate: int) -> Int16[np.ndarray, 
     return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16)
 
 
-def build_timed(waveform: Int16[np.ndarray, "samples"], spans: Iterable[tuple[float, Sequence[str], int]]) -> TimedSpeech:
-    """A clip from (start in seconds, phones sharing the span equally, stress) in time order.
+Span = tuple[float, Sequence[str], int]
+"""Start in seconds, phones that share the time until the next span equally, stress."""
 
-    Each span lasts until the next; empty spans vanish, spans without phones lengthen the one before, neighbouring pauses join.
+
+def build_timed(waveform: Int16[np.ndarray, "samples"], spans: Iterable[Span]) -> TimedSpeech:
+    """A clip from spans in time order.
+
+    Each lasts until the next; empty ones vanish, one without phones lengthens the one before, neighbouring pauses join.
     """
     duration_s = len(waveform) / SPEECH_RATE
     entries = [(min(max(start, 0.0), duration_s), phones, stress) for start, phones, stress in spans if phones]
@@ -113,6 +126,40 @@ def join(clips: Sequence[TimedSpeech]) -> TimedSpeech:
         for start, symbol, stress in zip(clip.start_s, clip.phone, clip.stress, strict=True)
     ]
     return build_timed(np.concatenate([clip.waveform for clip in clips]), spans)
+
+
+def _quiet_runs(level: np.ndarray) -> tuple[int, int]:
+    """First and last+1 index of the longest run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], level.astype(np.int8), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    if not len(starts):
+        return 0, 0
+    best = int(np.argmax(ends - starts))
+    return int(starts[best]), int(ends[best])
+
+
+def with_audible_pauses(clip: TimedSpeech, floor_db: float = -45.0) -> TimedSpeech:
+    """Shrink pauses to their longest run quieter than `floor_db` under the clip's loudest frame; a loud pause stays."""
+    count = len(clip.waveform) // _LEVEL_HOP
+    frames = clip.waveform[: count * _LEVEL_HOP].astype(np.float32).reshape(count, _LEVEL_HOP)
+    rms = np.sqrt((frames**2).mean(axis=1))
+    quiet = rms < max(float(rms.max(initial=0.0)) * 10.0 ** (floor_db / 20.0), 1.0)
+    starts = clip.start_s.astype(np.float64)
+    for index, symbol in enumerate(clip.phone):
+        if symbol != SILENCE:
+            continue
+        first = round(float(clip.start_s[index]) * SPEECH_RATE / _LEVEL_HOP)
+        last = round(float(clip.end_s[index]) * SPEECH_RATE / _LEVEL_HOP)
+        low, high = _quiet_runs(quiet[first:last])
+        if high - low < _SHORTEST_QUIET_FRAMES:
+            continue
+        if index > 0:
+            starts[index] = max(starts[index], (first + low) * _LEVEL_HOP / SPEECH_RATE)
+        if index + 1 < len(starts):
+            starts[index + 1] = min(starts[index + 1], (first + high) * _LEVEL_HOP / SPEECH_RATE)
+    return build_timed(
+        clip.waveform, [(float(s), (p,), int(x)) for s, p, x in zip(starts, clip.phone, clip.stress, strict=True)]
+    )
 
 
 def trimmed(clip: TimedSpeech, pause_s: float) -> TimedSpeech:

@@ -21,21 +21,18 @@ _LOUD: Final = ("vowel", "approximant", "lateral", "nasal")
 def _kind(before: str, after: str) -> tuple[str, int] | None:
     """Name and direction (+1 louder) of the energy step expected between two phones."""
     first, second = PHONES[before], PHONES[after]
-    if first.is_vowel and second.manner == "stop":
-        return ("vowel>stop" if not second.lip_closure else "vowel>lip stop"), -1
-    if first.manner == "stop" and second.is_vowel and not first.voiced:
-        return "stop>vowel", 1
-    if first.manner == "nasal" and second.is_vowel:
-        return "nasal>vowel", 1
-    if first.is_vowel and second.manner == "nasal":
-        return "vowel>nasal", -1
-    if first.sibilant and second.is_vowel:
-        return "sibilant>vowel", 1
-    if second.sibilant and first.is_vowel:
-        return "vowel>sibilant", -1
-    if before == SILENCE and second.manner in _LOUD:
-        return "pause>voiced", 1
-    return ("vowel>pause", -1) if after == SILENCE and first.is_vowel else None
+    rules = (
+        ("vowel>lip stop", -1, first.is_vowel and second.manner == "stop" and second.lip_closure == 1.0),
+        ("vowel>stop", -1, first.is_vowel and second.manner == "stop"),
+        ("stop>vowel", 1, first.manner == "stop" and second.is_vowel and not first.voiced),
+        ("nasal>vowel", 1, first.manner == "nasal" and second.is_vowel),
+        ("vowel>nasal", -1, first.is_vowel and second.manner == "nasal"),
+        ("sibilant>vowel", 1, first.sibilant and second.is_vowel),
+        ("vowel>sibilant", -1, second.sibilant and first.is_vowel),
+        ("pause>voiced", 1, before == SILENCE and second.manner in _LOUD),
+        ("vowel>pause", -1, after == SILENCE and first.is_vowel),
+    )
+    return next(((name, direction) for name, direction, holds in rules if holds), None)
 
 
 def boundary_offsets(clip: TimedSpeech) -> list[tuple[str, float]]:

@@ -13,11 +13,8 @@ from jaxtyping import Float32
 from emote3d.body import BodyModel
 from emote3d.errors import Emote3DError
 from emote3d.export.video import write_video
-from emote3d.motion import neutral_motion, slice_motion
 from emote3d.records import Motion, Speech
 from emote3d.render import VIEWS, Camera, camera_for, open_renderer
-
-_CHUNK_FRAMES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +45,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def set_up(avatar: BodyModel, views: Sequence[str]) -> tuple[BodyModel, tuple[Camera, ...]]:
     """The part of an avatar that the views show, and the cameras that frame its resting pose."""
-    mesh = avatar.pose(neutral_motion(avatar.basis, len(avatar.expression_names)))
+    mesh = avatar.rest()
     landmarks = avatar.landmarks(mesh.vertices_m)[0].numpy()
     cameras = tuple(camera_for(view, mesh.joints_m[0].numpy(), landmarks) for view in views)
     part = "full" if "full" in views else "upper" if "upper" in views else "head"
@@ -58,9 +55,8 @@ def set_up(avatar: BodyModel, views: Sequence[str]) -> tuple[BodyModel, tuple[Ca
 def posed(avatar: BodyModel, motion: Motion) -> Iterator[Float32[np.ndarray, "verts 3"]]:
     """Vertices of frame after frame, posed a few at a time."""
     with torch.inference_mode():
-        for start in range(0, motion.frames, _CHUNK_FRAMES):
-            part = slice_motion(motion, slice(start, start + _CHUNK_FRAMES))
-            yield from avatar.pose(part).vertices_m.numpy()
+        for mesh in avatar.pose_chunks(motion):
+            yield from mesh.vertices_m.numpy()
 
 
 def film(

@@ -214,12 +214,13 @@ def _shade_coat(triangle, weights, scene, eye_m, shading, color):
 
 @kernel
 @no_type_check
-def _light_solids(owners, x, y, solids, drawing, samples, color):
-    """Fill the samples of the pixel that solids cover, each solid lit once at the pixel's centre; tell whether any does."""
+def _light_solids(owner, place, solids, drawing, samples, color):
+    """Fill the samples of a pixel that solids cover, each solid lit once at the pixel's centre."""
     screen, scene, eye_m, shading = drawing
+    row, column, y, x = place
     last = -1
     for sample in range(4):
-        index = owners[sample]
+        index = owner[row, column, sample]
         if index < 0:
             continue
         if index != last:
@@ -227,17 +228,17 @@ def _light_solids(owners, x, y, solids, drawing, samples, color):
             last = index
         for band in range(3):
             samples[sample, band] = color[band]
-    return last >= 0
 
 
 @kernel
 @no_type_check
-def _light_coats(owners, x, y, coats, drawing, samples, color):
-    """Add the highlights of coats to the pixel's samples; tell whether there is any."""
+def _light_coats(coat, place, coats, drawing, samples, color):
+    """Add the highlights of coats to the samples of a pixel."""
     screen, scene, eye_m, shading = drawing
+    row, column, y, x = place
     last = -1
     for sample in range(4):
-        index = owners[sample]
+        index = coat[row, column, sample]
         if index < 0:
             continue
         if index != last:
@@ -245,7 +246,13 @@ def _light_coats(owners, x, y, coats, drawing, samples, color):
             last = index
         for band in range(3):
             samples[sample, band] = min(samples[sample, band] + color[band], 255)
-    return last >= 0
+
+
+@kernel
+@no_type_check
+def _touched(owner, row, column):
+    """Tell whether anything covers a sample of a pixel."""
+    return max(owner[row, column, 0], owner[row, column, 1], owner[row, column, 2], owner[row, column, 3]) >= 0
 
 
 @kernel
@@ -253,8 +260,8 @@ def _light_coats(owners, x, y, coats, drawing, samples, color):
 def draw_band(solids, coats, drawing, window, picture):
     """Draw a band of rows over the backdrop that `picture` holds.
 
-    `drawing` is what `project` gives, the corners with their looks, the eye's place and the lights; `window` is left, right,
-    top, bottom.
+    `drawing` is what `project` gives, the corners with their looks, the eye's place and the lights; `window` is left,
+    right, top, bottom.
     """
     left, right, top, bottom = window
     nearest = np.full((bottom - top, right - left, 4), np.float32(1.0))
@@ -265,12 +272,17 @@ def draw_band(solids, coats, drawing, window, picture):
     samples, color = np.zeros((4, 3), np.int32), np.zeros(3, np.int32)
     for y in range(top, bottom):
         for x in range(left, right):
+            place = y - top, x - left, y, x
+            solid, coated = _touched(owner, y - top, x - left), _touched(coat, y - top, x - left)
+            if not (solid or coated):
+                continue
             for sample in range(4):
                 for band in range(3):
                     samples[sample, band] = picture[y, x, band]
-            lit = _light_solids(owner[y - top, x - left], x, y, solids, drawing, samples, color)
-            shining = _light_coats(coat[y - top, x - left], x, y, coats, drawing, samples, color)
-            if lit or shining:
-                for band in range(3):
-                    total = samples[0, band] + samples[1, band] + samples[2, band] + samples[3, band]
-                    picture[y, x, band] = (total + 2) // 4
+            if solid:
+                _light_solids(owner, place, solids, drawing, samples, color)
+            if coated:
+                _light_coats(coat, place, coats, drawing, samples, color)
+            for band in range(3):
+                total = samples[0, band] + samples[1, band] + samples[2, band] + samples[3, band]
+                picture[y, x, band] = (total + 2) // 4

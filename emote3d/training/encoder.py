@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import lightning
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,8 +20,8 @@ CLOSURE = ARTICULATION.index("closure")
 class EncoderTraining:
     """Settings of the pre-training."""
 
-    steps: int = 6000
-    batch: int = 24
+    steps: int = 2000
+    batch: int = 16
     seconds: int = 4
     learning_rate: float = 1.2e-3
     seed: int = 0

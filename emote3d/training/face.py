@@ -30,7 +30,7 @@ _ROTATION_WEIGHT = 400.0
 class FaceTraining:
     """Settings of either stage."""
 
-    steps: int = 4000
+    steps: int = 1200
     batch: int = 32
     seconds: int = 4
     learning_rate: float = 1e-3
@@ -103,7 +103,7 @@ def motion_losses(
 
 def weighted(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    weights = {"skin": 1.0, "coefficients": 20.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 0.25}
+    weights = {"skin": 1.0, "coefficients": 60.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 0.25}
     return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
 
 

@@ -42,7 +42,7 @@ def fit(
         devices=1,
         logger=CSVLogger(runs, name="", version="log", flush_logs_every_n_steps=50),
         callbacks=[saver],
-        log_every_n_steps=25,
+        log_every_n_steps=max(1, min(25, steps)),
         gradient_clip_val=1.0,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,

@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 FLAME_PARENTS = [-1, 0, 1, 1, 1]
-SMPLX_PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15, 20, 25, 26, 20, 28, 29,
-                 20, 31, 32, 20, 34, 35, 20, 37, 38, 21, 40, 41, 21, 43, 44, 21, 46, 47, 21, 49, 50, 21, 52, 53]  # fmt: skip
+SMPLX_PARENTS = [
+    *(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15, 15, 15),
+    *(
+        parent
+        for wrist, first in ((20, 25), (21, 40))
+        for f in range(0, 15, 3)
+        for parent in (wrist, first + f, first + f + 1)
+    ),
+]
 
 
 @pytest.fixture
@@ -23,12 +30,12 @@ def official_members(joints: int, verts: int = 120, coefficients: int = 400, see
     faces = rng.integers(0, verts, (80, 3)).astype(np.uint32)
     parents = np.array(FLAME_PARENTS if joints == 5 else SMPLX_PARENTS)
     members = {
-        "v_template": rng.normal(size=(verts, 3)),
+        "v_template": 0.3 * rng.normal(size=(verts, 3)),
         "f": faces,
         "weights": weights / weights.sum(1, keepdims=True),
         "J_regressor": regressor / regressor.sum(1, keepdims=True),
-        "shapedirs": 0.02 * rng.normal(size=(verts, 3, coefficients)),
-        "posedirs": 0.02 * rng.normal(size=(verts, 3, 9 * (joints - 1))),
+        "shapedirs": 0.002 * rng.normal(size=(verts, 3, coefficients)),
+        "posedirs": 0.002 * rng.normal(size=(verts, 3, 9 * (joints - 1))),
         "kintree_table": np.stack([parents, np.arange(joints)]).astype(np.uint32),
     }
     if joints == 55:
