@@ -1,11 +1,11 @@
 """Train the face of checkpoints/open-v1, stage by stage (each resumable, hours on two CPU cores in all):
 
     python scripts/build_speech_set.py --out runs/speech
-    python scripts/train_face.py tape --corpus runs/speech
-    python scripts/train_face.py encoder
-    python scripts/train_face.py prior
-    python scripts/train_face.py decoder
-    python scripts/train_face.py emotion
+    python scripts/train_face.py make-tape --corpus runs/speech
+    python scripts/train_face.py train-encoder
+    python scripts/train_face.py train-prior
+    python scripts/train_face.py train-decoder
+    python scripts/train_face.py train-emotion
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import tyro
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.body import open_avatar
-from emote3d.checkpoint import load_component, save_component
+from emote3d.checkpoint import load_component, read_manifest, save_component
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.prior.flint import FlintConfig, MotionVAE
+from emote3d.training.emotion import fit_emotion
 from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
@@ -126,5 +127,25 @@ class TrainDecoder(_Stage):
             save_component(self.out / "audio", audio, audio.config, note, dtype=torch.float16)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainEmotion(_Stage):
+    """Train the emotion head of the latents on EmoDB."""
+
+    data: Path = Path("../shared/data/emodb/wav")
+    """Folder of EmoDB's wav files."""
+
+    def run(self) -> None:
+        """Train and save; the recall on speakers left out is printed and goes into the manifest."""
+        audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
+        latents = load_component(self.out / "latents", SpeechEncoder, SpeechEncoderConfig)
+        recall = round(fit_emotion(latents, self.data, audio), 3)
+        note = read_manifest(self.out / "latents") | {
+            "emotion_command": self.note({})["command"],
+            "metrics": {"emotion_unweighted_recall_unseen_speakers": recall},
+        }
+        save_component(self.out / "latents", latents, latents.config, note, dtype=torch.float16)
+        print(f"unweighted recall on speakers left out: {recall:.3f}")
+
+
 if __name__ == "__main__":
-    tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

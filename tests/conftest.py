@@ -1,3 +1,3 @@
 from jaxtyping import install_import_hook
 
-install_import_hook("emote3d", "beartype.beartype")
+install_import_hook("emote3d", "typechecker.check")

@@ -38,8 +38,8 @@ class CompactEncoderConfig:
         return (blocks + 2) / self.feature_rate + self.window / self.sample_rate
 
 
-SILENCE_LEVEL = -7.0
-"""Natural log of the mel energy under which nothing counts as speech (about -60 dBFS)."""
+SILENCE_LEVEL = -13.0
+"""Log-mel of a recording at about -60 dBFS: one that is quieter is not raised to the level of speech."""
 
 
 class LogMel(nn.Module):
@@ -58,14 +58,14 @@ class LogMel(nn.Module):
         self.filters.copy_(torch.from_numpy(filters))
 
     def forward(self, waveform: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch mel_frames mels"]:
-        """Natural log of the mel power, floored at 1e-6 of the window's energy."""
+        """Natural log of the mel power, floored at 1e-10."""
         config = self.config
         window = torch.hann_window(config.window, device=waveform.device)
         spectrum = torch.stft(
             waveform, config.fft, config.hop, config.window, window, center=True, pad_mode="constant", return_complex=True
         )
         power = spectrum.abs().square() / window.square().sum()
-        return torch.log((self.filters @ power).clamp_min(1e-7)).transpose(1, 2)
+        return torch.log((self.filters @ power).clamp_min(1e-10)).transpose(1, 2)
 
 
 def speech_level(log_mel: Float[Tensor, "mel_frames mels"]) -> Float[Tensor, ""]:

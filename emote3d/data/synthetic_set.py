@@ -11,6 +11,7 @@ import numpy as np
 
 from emote3d.data.corpus import SpeechClip, SpeechEntry
 from emote3d.data.espeak import Espeak, EspeakVoice
+from emote3d.data.phones import SILENCE
 from emote3d.data.synthesis import RecordedVoice, speak_festival, speak_flite
 from emote3d.data.timed import TimedSpeech, join, silence, trimmed
 from emote3d.errors import Emote3DError
@@ -45,6 +46,7 @@ _HELDOUT_SHARE: Final = 0.04
 _SHARE_FEMALE: Final = 0.45
 _SHARE_LONG: Final = 0.3
 _EDGE_S: Final = 0.25
+_LONGEST_PHONE_S: Final = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,14 @@ def _espeak_clips(rng: np.random.Generator, order: Order, sentences: Sequence[st
     return voice.name, clips
 
 
+def _is_sound(clip: TimedSpeech) -> bool:
+    """Whether no phone is stretched beyond what people do, as a voice's rare failures are."""
+    lengths = clip.end_s - clip.start_s
+    return all(
+        length < _LONGEST_PHONE_S for length, symbol in zip(lengths, clip.phone, strict=True) if symbol != SILENCE
+    )
+
+
 def _recorded_clips(
     rng: np.random.Generator, order: Order, sentences: Sequence[str], voice: RecordedVoice
 ) -> list[TimedSpeech]:
@@ -131,7 +141,7 @@ def _recorded_clips(
     waiting = iter(spoken)
     clips: list[TimedSpeech] = []
     for plan in plans:
-        parts = [part for part in (next(waiting) for _ in plan) if part is not None]
+        parts = [part for part in (next(waiting) for _ in plan) if part is not None and _is_sound(part)]
         if parts:
             clips.append(_assemble(rng, parts))
     return clips

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from fractions import Fraction
-from os import getpid
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from emote3d.errors import Emote3DError
+from emote3d.files import atomic_path
 from emote3d.records import Speech
 from emote3d.render.cameras import check_size
 
@@ -59,7 +59,7 @@ class Sound:
                 frame.pts = None  # sound starts with the picture, whatever the container says
                 yield from (part.to_ndarray() for part in resampler.resample(frame))
             yield from (part.to_ndarray() for part in resampler.resample(None))
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise Emote3DError(f"expected sound in {self._name}; got: {error.strerror}; convert it to wav") from error
 
     def take(self, samples: int) -> Float32[ndarray, "channels samples"]:
@@ -162,27 +162,6 @@ def _add_audio(container: OutputContainer, sound: Sound) -> AudioStream:
     return stream
 
 
-@contextmanager
-def _finished_or_gone(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` that becomes `path` at the end, or is removed when anything goes wrong."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise Emote3DError(f"expected a video file name ending in {', '.join(SUFFIXES)}; got {path.name!r}")
-    if path.is_dir():
-        raise Emote3DError(f"expected a name for the video; got the folder {path}")
-    unfinished = path.with_name(f".{path.stem}.{getpid()}.part{path.suffix}")
-    try:
-        unfinished.touch()
-    except OSError as error:
-        raise Emote3DError(f"expected a folder that can be written; got {path.parent}: {error.strerror}") from error
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        raise Emote3DError(f"expected to write {path}; got: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def write_video(
     path: Path,
     frames: Iterable[UInt8[ndarray, "height width 3"]],
@@ -192,14 +171,16 @@ def write_video(
 ) -> None:
     """Write a video of `size` pixels whose frame k is at k / fps; sound is cut, or followed by silence, to its length.
 
-    `frames` are taken in the caller's thread while another one encodes. Whatever fails, no part of a file is left behind.
-    Raises Emote3DError, before a frame is asked for where it can, for a place that cannot be written or a bad sound file.
+    `frames` are taken in the caller's thread while another one encodes. Whatever fails, no part of a file is left.
+    Raises Emote3DError, before a frame is asked for where it can, for a place that cannot be written or bad sound.
     """
     check_size(size)
     rate = Fraction(fps).limit_denominator(1001)
     if not 1 <= rate <= 1000:
         raise Emote3DError(f"expected 1 to 1000 frames per second; got {float(fps):g}")
-    with _finished_or_gone(path) as unfinished:
+    if path.suffix.lower() not in SUFFIXES:
+        raise Emote3DError(f"expected a video file name ending in {', '.join(SUFFIXES)}; got {path.name!r}")
+    with atomic_path(path) as unfinished:
         track = None if sound is None else Sound(sound)
         try:
             options = {"movflags": "+faststart"} if path.suffix.lower() != ".mkv" else {}

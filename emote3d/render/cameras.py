@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import cos, radians, sin, tan
 
 import numpy as np
@@ -42,31 +43,40 @@ class Camera:
     width_m: float
     """Width seen at the target's distance, at least."""
 
-    def view_projection(self, aspect: float) -> Float[ndarray, "4 4"]:
-        """Give the matrix from world to clip space (OpenGL, column vectors), picture rows growing downwards.
+    @property
+    def distance_m(self) -> float:
+        """From where it stands to what it looks at."""
+        return float(np.linalg.norm(np.subtract(self.target_m, self.eye_m)))
+
+    def view(self) -> Float[ndarray, "4 4"]:
+        """Give the matrix from world to camera frame: x to the right, y up, looking along -z."""
+        forward = np.subtract(self.target_m, self.eye_m) / self.distance_m
+        side = np.cross(forward, (0.0, 1.0, 0.0))
+        side /= np.linalg.norm(side)
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.stack([side, np.cross(side, forward), -forward])
+        matrix[:3, 3] = -matrix[:3, :3] @ self.eye_m
+        return matrix
+
+    def projection(self, aspect: float) -> Float[ndarray, "4 4"]:
+        """Give the matrix from camera frame to clip space (OpenGL), picture rows growing downwards.
 
         `aspect` is width over height of the picture.
         """
-        eye, target = np.array(self.eye_m), np.array(self.target_m)
-        distance_m = float(np.linalg.norm(target - eye))
-        forward = (target - eye) / distance_m
-        side = np.cross(forward, (0.0, 1.0, 0.0))
-        side /= np.linalg.norm(side)
-        view = np.eye(4)
-        view[:3, :3] = np.stack([side, np.cross(side, forward), -forward])
-        view[:3, 3] = -view[:3, :3] @ eye
-        focal = 2 * distance_m / max(self.height_m, self.width_m / aspect)
-        near_m, far_m = 0.25 * distance_m, 3.0 * distance_m
-        projection = np.zeros((4, 4))
-        projection[0, 0], projection[1, 1] = focal / aspect, -focal
-        projection[2, 2] = (far_m + near_m) / (near_m - far_m)
-        projection[2, 3] = 2 * far_m * near_m / (near_m - far_m)
-        projection[3, 2] = -1.0
-        return projection @ view
+        focal = 2 * self.distance_m / max(self.height_m, self.width_m / aspect)
+        near_m, far_m = 0.25 * self.distance_m, 3.0 * self.distance_m
+        matrix = np.zeros((4, 4))
+        matrix[0, 0], matrix[1, 1] = focal / aspect, -focal
+        matrix[2, 2:] = (far_m + near_m) / (near_m - far_m), 2 * far_m * near_m / (near_m - far_m)
+        matrix[3, 2] = -1.0
+        return matrix
 
 
 def camera_for(
-    view: str, joints_m: Float[ndarray, "joints 3"], landmarks_m: Float[ndarray, "68 3"], azimuth_degrees: float | None = None
+    view: str,
+    joints_m: Float[ndarray, "joints 3"],
+    landmarks_m: Float[ndarray, "68 3"],
+    azimuth_degrees: float | None = None,
 ) -> Camera:
     """Frame an avatar by its rest pose: joints in SMPL-X or FLAME order, iBUG landmarks.
 
@@ -118,4 +128,4 @@ def check_size(size: tuple[int, int], views: int = 1) -> None:
 def viewports(size: tuple[int, int], views: int) -> Sequence[tuple[int, int]]:
     """Share the width between views: first column and width of each."""
     edges = [round(index * size[0] / views) for index in range(views + 1)]
-    return [(left, right - left) for left, right in zip(edges, edges[1:], strict=False)]
+    return [(left, right - left) for left, right in pairwise(edges)]

@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from tempfile import gettempdir, mkdtemp
-from typing import Any, no_type_check
+from itertools import pairwise
+from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float32, Int32
 from numpy import ndarray
 
 from emote3d.records import Surface
+from emote3d.render.compiling import kernel
 from emote3d.render.shading import TWO_SIDED, linear_from_srgb
-
-
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function with numba, kept on disk between runs; it runs without the interpreter lock.
-
-    Where neither the package's folder nor the user's cache folder can be written, the temporary folder holds it.
-    """
-    compiler = numba.njit(cache=True, nogil=True, fastmath=True)
-    try:
-        return compiler(function)
-    except RuntimeError:
-        numba.config.CACHE_DIR = str(_private_temporary_folder())
-        return compiler(function)
-
-
-@cache
-def _private_temporary_folder() -> Path:
-    """Give a folder that only this user can write: compiled code is loaded from it."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(gettempdir()) / f"emote3d-numba-{user}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and (folder.stat().st_uid != user or folder.stat().st_mode & 0o022):
-        return Path(mkdtemp())
-    return folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
     """A surface cut up for drawing: a corner is a vertex with one material, so looks are constant over a triangle."""
 
-    corner_verts: Int32[ndarray, "corners"]
+    corner_verts: Int32[ndarray, " corners"]
     """The mesh vertex of each corner."""
     solid: Int32[ndarray, "solid 3"]
     """Triangles seen from outside only, corner indices."""
@@ -61,9 +34,9 @@ class Geometry:
     """Roughness, reflection at normal incidence relative to `Shading.reflectance`, subsurface."""
     faces: Int32[ndarray, "faces 3"]
     """The mesh's triangles, vertex indices."""
-    first_incidence: Int32[ndarray, "verts_1"]
+    first_incidence: Int32[ndarray, " verts_1"]
     """Where each vertex' triangles start in `incident_faces`."""
-    incident_faces: Int32[ndarray, "incidences"]
+    incident_faces: Int32[ndarray, " incidences"]
 
     def corners(self, vertices_m: Float32[ndarray, "verts 3"]) -> Float32[ndarray, "corners 6"]:
         """Give position (metres) and unit normal of every corner."""
@@ -77,7 +50,8 @@ def prepare(surface: Surface) -> Geometry:
     faces = surface.faces.numpy().astype(np.int32)
     face_materials = surface.face_materials.numpy().astype(np.int64)
     verts = len(surface.vertex_colors_srgb)
-    pairs, corner_of = np.unique(faces.astype(np.int64) * len(surface.materials) + face_materials[:, None], return_inverse=True)
+    uses = faces.astype(np.int64) * len(surface.materials) + face_materials[:, None]
+    pairs, corner_of = np.unique(uses, return_inverse=True)
     corner_verts, corner_materials = np.divmod(pairs, len(surface.materials))
     corner_faces = corner_of.reshape(-1, 3).astype(np.int32)
 
@@ -105,12 +79,12 @@ def prepare(surface: Surface) -> Geometry:
 def face_bounds(groups: Sequence[ndarray]) -> list[tuple[int, int]]:
     """Give first and last+1 triangle of each group when they lie behind one another."""
     edges = np.cumsum([0, *(len(group) for group in groups)])
-    return [(int(first), int(last)) for first, last in zip(edges, edges[1:], strict=False)]
+    return [(int(first), int(last)) for first, last in pairwise(edges)]
 
 
 @kernel
 @no_type_check
-def vertex_normals(vertices_m, faces, first_incidence, incident_faces):
+def vertex_normals(vertices_m: ndarray, faces: ndarray, first_incidence: ndarray, incident_faces: ndarray) -> ndarray:
     """Average the normals of each vertex' triangles, weighted by area; unit length."""
     face_normals = np.empty((len(faces), 3), np.float32)
     for face in range(len(faces)):
@@ -136,7 +110,7 @@ def vertex_normals(vertices_m, faces, first_incidence, incident_faces):
 
 @kernel
 @no_type_check
-def gather_corners(vertices_m, normals, corner_verts):
+def gather_corners(vertices_m: ndarray, normals: ndarray, corner_verts: ndarray) -> ndarray:
     """Lay position and normal of each corner side by side."""
     corners = np.empty((len(corner_verts), 6), np.float32)
     for corner in range(len(corner_verts)):

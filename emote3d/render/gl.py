@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -27,15 +28,23 @@ LIBRARY_NAMES = (None, "libGL.so.1", "libOpenGL.so.0")
 def open_context() -> moderngl.Context:
     """Open an off-screen GL context; raises Emote3DError when there is none to be had."""
     if not sys.platform.startswith("linux"):
-        return moderngl.create_standalone_context(require=330)
+        return moderngl.create_context(require=330, standalone=True)
     problems = []
     for name in LIBRARY_NAMES:
-        libraries = {} if name is None else {"libgl": name, "libegl": "libEGL.so.1"}
+        libraries: dict[str, Any] = {"backend": "egl"}
+        if name is not None:
+            libraries |= {"libgl": name, "libegl": "libEGL.so.1"}
         try:
-            return moderngl.create_standalone_context(require=330, backend="egl", **libraries)
+            return moderngl.create_context(require=330, standalone=True, **libraries)
         except Exception as error:  # glcontext raises bare Exception
             problems.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
     raise Emote3DError(f"expected OpenGL through EGL; got: {problems[0]}; use the software backend")
+
+
+def _uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
+    uniform = program[name]
+    assert isinstance(uniform, moderngl.Uniform), f"{name} is not a uniform of the shader"
+    return uniform
 
 
 class GlRenderer:
@@ -49,7 +58,7 @@ class GlRenderer:
         self.note: str | None = None
         self._geometry = prepare(surface)
         self._cameras = [
-            (column, width, camera.view_projection(width / size[1]).T.astype("f4").tobytes(), camera.eye_m)
+            (column, width, (camera.projection(width / size[1]) @ camera.view()).T.astype("f4").tobytes(), camera.eye_m)
             for camera, (column, width) in zip(cameras, viewports(size, len(cameras)), strict=True)
         ]
         self._context = open_context()
@@ -63,7 +72,9 @@ class GlRenderer:
         solid = context.program(vertex_shader=shaders.VERTEX, fragment_shader=shaders.SOLID_FRAGMENT % constants)
         coat = context.program(vertex_shader=shaders.VERTEX, fragment_shader=shaders.COAT_FRAGMENT % constants)
         backdrop = context.program(vertex_shader=shaders.BACKGROUND_VERTEX, fragment_shader=shaders.BACKGROUND_FRAGMENT)
-        self._programs = (solid, coat)
+        self._uniforms = [
+            (_uniform(program, "view_projection"), _uniform(program, "eye_m")) for program in (solid, coat)
+        ]
         self._corners = context.buffer(reserve=len(geometry.corner_verts) * 24, dynamic=True)
         groups = (geometry.solid, geometry.sheet, geometry.coat)
         self._bounds = face_bounds(groups)
@@ -75,10 +86,10 @@ class GlRenderer:
                 [
                     (self._corners, "3f 3f", "position_m", "normal"),
                     (albedo, "4f", "albedo"),
-                    (gloss, "3f /v" if program is coat else "3f", "gloss"),
+                    (gloss, "3f", "gloss"),
                 ],
                 indices,
-                skip_errors=True,
+                skip_errors=True,  # a program may leave an attribute unused
             )
             for program in (solid, coat)
         )
@@ -103,9 +114,9 @@ class GlRenderer:
         self._multisampled.clear(depth=1.0)
         for column, width, view_projection, eye_m in self._cameras:
             self._multisampled.viewport = (column, 0, width, self.size[1])
-            for program in self._programs:
-                program["view_projection"].write(view_projection)
-                program["eye_m"] = eye_m
+            for matrix, eye in self._uniforms:
+                matrix.write(view_projection)
+                eye.value = eye_m
             self._draw_view()
         self._slots.rotate()
         context.copy_framebuffer(self._slots[0], self._multisampled)

@@ -6,8 +6,22 @@ from math import sqrt
 from typing import no_type_check
 
 import numpy as np
+from numpy import ndarray
 
-from emote3d.render.geometry import kernel
+from emote3d.render.compiling import inlined, kernel
+from emote3d.render.shading import Shading, Vec3
+
+Window = tuple[int, int, int, int]
+"""Left, right, top, bottom in pixels."""
+Pixel = tuple[int, int, int, int]
+"""Row and column in the window, row and column in the picture."""
+Screen = tuple[ndarray, ndarray]
+"""Snapped place [corners, 2], depth and 1 / w [corners, 2]."""
+Scene = tuple[ndarray, ndarray, ndarray]
+"""The corners' place and normal, albedo and gloss (`Geometry`)."""
+Drawing = tuple[Screen, Scene, Vec3, Shading]
+"""What is drawn, the eye's place in metres, and the lights."""
+Weights = tuple[float, float, float]
 
 SUBPIXEL = 256
 """Screen positions are snapped to this share of a pixel before coverage is decided, as GL does."""
@@ -19,16 +33,18 @@ CENTRE = 128
 
 @kernel
 @no_type_check
-def project(corners, view_projection, left, width, height):
+def project(corners: ndarray, view_projection: ndarray, left: int, width: int, height: int) -> Screen:
     """Give every corner's snapped screen place, depth and 1 / w."""
     places = np.empty((len(corners), 2), np.int64)
     depths = np.empty((len(corners), 2), np.float64)
     for corner in range(len(corners)):
-        x, y, z = corners[corner, 0], corners[corner, 1], corners[corner, 2]
-        clip_x = view_projection[0, 0] * x + view_projection[0, 1] * y + view_projection[0, 2] * z + view_projection[0, 3]
-        clip_y = view_projection[1, 0] * x + view_projection[1, 1] * y + view_projection[1, 2] * z + view_projection[1, 3]
-        clip_z = view_projection[2, 0] * x + view_projection[2, 1] * y + view_projection[2, 2] * z + view_projection[2, 3]
-        clip_w = view_projection[3, 0] * x + view_projection[3, 1] * y + view_projection[3, 2] * z + view_projection[3, 3]
+        clip_x, clip_y = view_projection[0, 3], view_projection[1, 3]
+        clip_z, clip_w = view_projection[2, 3], view_projection[3, 3]
+        for axis in range(3):
+            clip_x += view_projection[0, axis] * corners[corner, axis]
+            clip_y += view_projection[1, axis] * corners[corner, axis]
+            clip_z += view_projection[2, axis] * corners[corner, axis]
+            clip_w += view_projection[3, axis] * corners[corner, axis]
         inverse_w = 1.0 / clip_w if clip_w > 1e-6 else 0.0
         places[corner, 0] = round((left + (0.5 + 0.5 * clip_x * inverse_w) * width) * SUBPIXEL)
         places[corner, 1] = round((0.5 + 0.5 * clip_y * inverse_w) * height * SUBPIXEL)
@@ -38,7 +54,7 @@ def project(corners, view_projection, left, width, height):
 
 @kernel
 @no_type_check
-def visible_triangles(triangles, two_sided_from, screen, view):
+def visible_triangles(triangles: ndarray, two_sided_from: int, screen: Screen, view: tuple[int, int, int]) -> ndarray:
     """List the triangles that may show within `view` (left, right, height): corners wound clockwise, and 1 if turned.
 
     Triangles from `two_sided_from` on are turned towards the camera instead of left out; those that reach behind the
@@ -69,9 +85,9 @@ def visible_triangles(triangles, two_sided_from, screen, view):
     return listed[:count]
 
 
-@kernel
+@inlined
 @no_type_check
-def _edge(ax, ay, bx, by):
+def _edge(ax: int, ay: int, bx: int, by: int) -> tuple[int, int, int]:
     """Give an edge's function (x, y and constant factor); a sample on a right or bottom edge is outside."""
     dx, dy = ay - by, bx - ax
     owns = dx > 0 or (dx == 0 and dy > 0)
@@ -80,7 +96,9 @@ def _edge(ax, ay, bx, by):
 
 @kernel
 @no_type_check
-def _cover(listed, screen, window, nearest, owner, write_depth):
+def _cover(
+    listed: ndarray, screen: Screen, window: Window, nearest: ndarray, owner: ndarray, write_depth: bool
+) -> None:
     """Find, for each sample in `window` (left, right, top, bottom), the triangle that shows."""
     places, depths = screen
     left, right, top, bottom = window
@@ -111,9 +129,9 @@ def _cover(listed, screen, window, nearest, owner, write_depth):
                             nearest[y - top, x - left, sample] = z
 
 
-@kernel
+@inlined
 @no_type_check
-def _weights(triangle, screen, x, y):
+def _weights(triangle: ndarray, screen: Screen, x: int, y: int) -> Weights:
     """Give the perspective-correct weights of a triangle's corners at a pixel's centre."""
     places, depths = screen
     a, b, c = triangle[0], triangle[1], triangle[2]
@@ -126,21 +144,23 @@ def _weights(triangle, screen, x, y):
     return u / total, v / total, w / total
 
 
-@kernel
+@inlined
 @no_type_check
-def _dot(ax, ay, az, b):
+def _dot(ax: float, ay: float, az: float, b: Vec3) -> float:
     return ax * b[0] + ay * b[1] + az * b[2]
 
 
-@kernel
+@inlined
 @no_type_check
-def _clamp(x):
+def _clamp(x: float) -> float:
     return min(max(x, 0.0), 1.0)
 
 
-@kernel
+@inlined
 @no_type_check
-def _geometry_at(triangle, weights, corners, eye_m):
+def _geometry_at(
+    triangle: ndarray, weights: Weights, corners: ndarray, eye_m: Vec3
+) -> tuple[float, float, float, float, float, float]:
     """Give the unit normal and the unit direction to the eye."""
     a, b, c = triangle[0], triangle[1], triangle[2]
     u, v, w = weights
@@ -156,9 +176,11 @@ def _geometry_at(triangle, weights, corners, eye_m):
     return nx * n, ny * n, nz * n, vx * m, vy * m, vz * m
 
 
-@kernel
+@inlined
 @no_type_check
-def _shade_solid(triangle, weights, scene, eye_m, shading, color):
+def _shade_solid(
+    triangle: ndarray, weights: Weights, scene: Scene, eye_m: Vec3, shading: Shading, color: ndarray
+) -> None:
     """Light a point of a solid material: key, fill, rim, sky; `color` becomes 0..255."""
     corners, albedo, gloss = scene
     nx, ny, nz, vx, vy, vz = _geometry_at(triangle, weights, corners, eye_m)
@@ -179,7 +201,9 @@ def _shade_solid(triangle, weights, scene, eye_m, shading, color):
     arriving = u * albedo[a, 3] + v * albedo[b, 3] + w * albedo[c, 3]
     for band in range(3):
         wrap = shading.wrap[band] * subsurface
-        light = shading.key_color[band] * _clamp((key + wrap) / (1.0 + wrap)) + shading.fill_color[band] * fill
+        lit = _clamp((key + wrap) / (1.0 + wrap))
+        light = shading.key_color[band] * lit * (shading.terminator + (1.0 - shading.terminator) * lit)
+        light += shading.fill_color[band] * fill
         light += shading.ground_color[band] * (1.0 - up) + shading.sky_color[band] * up + shading.rim_color[band] * rim
         shine = lobe * shading.key_color[band] + 4.0 * edge * edge * shading.sky_color[band]
         shine += 2.0 * rim * shading.rim_color[band]
@@ -189,16 +213,18 @@ def _shade_solid(triangle, weights, scene, eye_m, shading, color):
         color[band] = int(255.0 * _clamp(s) + 0.5)
 
 
-@kernel
+@inlined
 @no_type_check
-def _smoothstep(low, high, x):
+def _smoothstep(low: float, high: float, x: float) -> float:
     t = _clamp((x - low) / (high - low))
     return t * t * (3.0 - 2.0 * t)
 
 
-@kernel
+@inlined
 @no_type_check
-def _shade_coat(triangle, weights, scene, eye_m, shading, color):
+def _shade_coat(
+    triangle: ndarray, weights: Weights, scene: Scene, eye_m: Vec3, shading: Shading, color: ndarray
+) -> None:
     """Mirror the key and fill light in a clear coat; `color` becomes 0..255."""
     corners, albedo, _ = scene
     nx, ny, nz, vx, vy, vz = _geometry_at(triangle, weights, corners, eye_m)
@@ -207,14 +233,18 @@ def _shade_coat(triangle, weights, scene, eye_m, shading, color):
     bright = _smoothstep(shading.coat_outer, shading.coat_inner, _dot(rx, ry, rz, shading.key_direction))
     bright += 0.25 * _smoothstep(shading.coat_outer, shading.coat_inner, _dot(rx, ry, rz, shading.fill_direction))
     bright += shading.coat_fresnel * (1.0 - nv) * (1.0 - nv) * (0.5 + 0.5 * ry)
-    bright *= weights[0] * albedo[triangle[0], 3] + weights[1] * albedo[triangle[1], 3] + weights[2] * albedo[triangle[2], 3]
+    bright *= (
+        weights[0] * albedo[triangle[0], 3] + weights[1] * albedo[triangle[1], 3] + weights[2] * albedo[triangle[2], 3]
+    )
     for band in range(3):
         color[band] = int(255.0 * _clamp(shading.coat_color[band] * bright) + 0.5)
 
 
-@kernel
+@inlined
 @no_type_check
-def _light_solids(owner, place, solids, drawing, samples, color):
+def _light_solids(
+    owner: ndarray, place: Pixel, solids: ndarray, drawing: Drawing, samples: ndarray, color: ndarray
+) -> None:
     """Fill the samples of a pixel that solids cover, each solid lit once at the pixel's centre."""
     screen, scene, eye_m, shading = drawing
     row, column, y, x = place
@@ -230,9 +260,11 @@ def _light_solids(owner, place, solids, drawing, samples, color):
             samples[sample, band] = color[band]
 
 
-@kernel
+@inlined
 @no_type_check
-def _light_coats(coat, place, coats, drawing, samples, color):
+def _light_coats(
+    coat: ndarray, place: Pixel, coats: ndarray, drawing: Drawing, samples: ndarray, color: ndarray
+) -> None:
     """Add the highlights of coats to the samples of a pixel."""
     screen, scene, eye_m, shading = drawing
     row, column, y, x = place
@@ -248,16 +280,16 @@ def _light_coats(coat, place, coats, drawing, samples, color):
             samples[sample, band] = min(samples[sample, band] + color[band], 255)
 
 
-@kernel
+@inlined
 @no_type_check
-def _touched(owner, row, column):
+def _touched(owner: ndarray, row: int, column: int) -> bool:
     """Tell whether anything covers a sample of a pixel."""
     return max(owner[row, column, 0], owner[row, column, 1], owner[row, column, 2], owner[row, column, 3]) >= 0
 
 
 @kernel
 @no_type_check
-def draw_band(solids, coats, drawing, window, picture):
+def draw_band(solids: ndarray, coats: ndarray, drawing: Drawing, window: Window, picture: ndarray) -> None:
     """Draw a band of rows over the backdrop that `picture` holds.
 
     `drawing` is what `project` gives, the corners with their looks, the eye's place and the lights; `window` is left,

@@ -83,7 +83,9 @@ def _open_gl(surface: Surface, cameras: Sequence[Camera], size: tuple[int, int])
     try:
         from emote3d.render.gl import GlRenderer
     except ImportError as error:
-        raise Emote3DError(f"expected moderngl; got: {error}; pip install moderngl, or use the software backend") from error
+        raise Emote3DError(
+            f"expected moderngl; got: {error}; pip install moderngl, or use the software backend"
+        ) from error
     return GlRenderer(surface, cameras, size)
 
 

@@ -51,7 +51,8 @@ void main() {
     float edge = 1.0 - clamp(dot(n, v), 0.0, 1.0);
     edge *= edge;
     vec3 wrap = WRAP * v_gloss.z;
-    vec3 light = KEY_COLOR * clamp((key + wrap) / (1.0 + wrap), 0.0, 1.0)
+    vec3 lit = clamp((key + wrap) / (1.0 + wrap), 0.0, 1.0);
+    vec3 light = KEY_COLOR * lit * (TERMINATOR + (1.0 - TERMINATOR) * lit)
         + FILL_COLOR * clamp(0.7 * dot(n, FILL_DIRECTION) + 0.3, 0.0, 1.0)
         + mix(GROUND_COLOR, SKY_COLOR, 0.5 + 0.5 * n.y);
     float rim = edge * clamp(dot(n, RIM_DIRECTION) + 0.25, 0.0, 1.0);

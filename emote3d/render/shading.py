@@ -1,7 +1,7 @@
 """The look that all backends share: lights, skin, eyes, tone curve, background.
 
-Light is linear RGB. `gl` gets these numbers as GLSL constants, `software` as a kernel argument: both follow the same formula,
-written in `shaders.py` and `kernels.py`.
+Light is linear RGB. `gl` gets these numbers as GLSL constants, `software` as a kernel argument: both follow the same
+formula, written in `shaders.py` and `kernels.py`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ def _unit(x: float, y: float, z: float) -> Vec3:
 class Shading(NamedTuple):
     """Lights in world space (directions point to the light) and the constants of the materials."""
 
-    key_direction: Vec3 = _unit(0.50, 0.55, 0.80)
-    key_color: Vec3 = (1.95, 1.78, 1.60)
-    fill_direction: Vec3 = _unit(-0.80, 0.10, 0.60)
-    fill_color: Vec3 = (0.30, 0.36, 0.46)
+    key_direction: Vec3 = _unit(0.50, 0.58, 0.78)
+    key_color: Vec3 = (1.58, 1.44, 1.30)
+    fill_direction: Vec3 = _unit(-0.85, 0.10, 0.55)
+    fill_color: Vec3 = (0.45, 0.41, 0.40)
     rim_direction: Vec3 = _unit(-0.55, 0.45, -0.75)
-    rim_color: Vec3 = (1.50, 1.60, 1.80)
-    sky_color: Vec3 = (0.40, 0.41, 0.44)
-    ground_color: Vec3 = (0.20, 0.16, 0.14)
-    wrap: Vec3 = (0.55, 0.22, 0.14)
+    rim_color: Vec3 = (0.95, 1.00, 1.10)
+    sky_color: Vec3 = (0.17, 0.18, 0.20)
+    ground_color: Vec3 = (0.10, 0.075, 0.06)
+    wrap: Vec3 = (0.60, 0.34, 0.26)
     """How far light creeps around the terminator at subsurface 1: red travels furthest."""
+    terminator: float = 0.4
+    """Steepness where the key light ends: 1 as on chalk, less for a softer edge."""
     reflectance: float = 0.08
     """Reflection at normal incidence of a material of specular 1."""
     coat_color: Vec3 = (0.95, 0.95, 1.00)
@@ -44,7 +46,7 @@ class Shading(NamedTuple):
     coat_fresnel: float = 0.16
     """Sky mirrored at the coat's edge."""
     tone: Vec3 = (1.13, 1.53, 0.525)
-    """Of light x with s = sqrt(x): s (t0 + t1 s) / (1 + s (t2 + t1 s)), which is within 2/255 of sRGB(1 - exp(-1.35 x))."""
+    """With s the root of the light x: s (t0 + t1 s) / (1 + s (t2 + t1 s)), about sRGB(1 - exp(-1.35 x))."""
 
 
 SHADING = Shading()
@@ -57,6 +59,13 @@ BACKGROUND_EDGE_SRGB = (0.34, 0.36, 0.40)
 def linear_from_srgb(srgb: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
     """Undo the sRGB transfer curve."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: Float[ndarray, "*any"]) -> Float[ndarray, "*any"]:
+    """Apply the tone curve: light to sRGB in [0, 1]."""
+    root = np.sqrt(light)
+    t0, t1, t2 = SHADING.tone
+    return np.clip(root * (t0 + t1 * root) / (1 + root * (t2 + t1 * root)), 0, 1)
 
 
 def background(width: int, height: int) -> UInt8[ndarray, "height width 3"]:

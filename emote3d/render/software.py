@@ -33,11 +33,13 @@ class SoftwareRenderer:
         geometry = self._geometry = prepare(surface)
         self._solids = np.concatenate([geometry.solid, geometry.sheet])
         self._views = [
-            (column, width, camera.view_projection(width / size[1]), camera.eye_m)
+            (column, width, camera.projection(width / size[1]) @ camera.view(), camera.eye_m)
             for camera, (column, width) in zip(cameras, viewports(size, len(cameras)), strict=True)
         ]
         self._backdrop = np.concatenate([background(width, size[1]) for _, width, _, _ in self._views], 1)
-        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+        self._workers = ThreadPoolExecutor(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
 
     def draw(self, vertices_m: Float32[ndarray, "verts 3"]) -> UInt8[ndarray, "height width 3"]:
         """Draw one frame; sRGB."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from avatar.base import Base
+from avatar.clothes import covered_by_shirt, covered_by_trousers, shirt, shoes, trousers
 from avatar.eyes import eye_sphere, eyes
+from avatar.hair import hair, hairline
 from avatar.landmarks import IBUG_68, embed
 from avatar.lips import seal
 from avatar.mesh import Part, join
-from avatar.mouth import helper, mouth
+from avatar.mouth import mouth
 from avatar.rig import PARENTS
-from avatar.skin import skin
+from avatar.shading import shade
+from avatar.skin import paint, skin
 from avatar.source import Floats, Ints
 from avatar.storage import LICENCE, SOURCE, looks_members, shape_members
+from avatar.strands import brows, lashes
 from emote3d.names import ARKIT_52, FLAME_JOINTS, SMPLX_JOINTS
 
 FORMAT_VERSION = 1
@@ -37,14 +42,20 @@ def avatar(base: Base) -> Baked:
     """Build every part and join them, skin first."""
     body, place = skin(base)
     seal(base, body, place)
-    lashes = [
-        helper(base, f"helper-{side}-eyelashes-{n}", "lashes", (0.07, 0.05, 0.045)) for side in "lr" for n in (1, 2)
-    ]
-    part = join([body, eyes(base), mouth(base), *lashes])
+    faces, bary = embed(body.triangles, place[list(IBUG_68)])
+    corners = body.triangles[faces]
+    scalp = hairline(base, body)
+    paint(base, body, place, scalp)
+    clothed = np.maximum(covered_by_shirt(base, body), covered_by_trousers(base, body))
+    worn = [shirt(base), trousers(base), shoes(base)]
+    bare = body.cut(np.flatnonzero(~(clothed[body.triangles] > 0).all(1)))
+    parts = [bare, eyes(base), mouth(base), lashes(base), brows(base, body), *hair(body, scalp), *worn]
+    part = shade(base, join(parts))
     joints = base.joints.copy()
     for joint, side in ((23, "l"), (24, "r")):
         joints[:, joint] = eye_sphere(base, side)[0]
-    faces, bary = embed(body.triangles, place[list(IBUG_68)])
+    points = (body.rest[corners] * bary[..., None]).sum(1)
+    faces, bary = embed(part.triangles, cKDTree(bare.rest).query(points)[1])
     return Baked(part=part, joints=joints, shape_names=base.shape_names, landmark_faces=faces, landmark_bary=bary)
 
 

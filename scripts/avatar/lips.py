@@ -70,12 +70,28 @@ def correction(part: Part, pairs: Seam, sides: Floats, gap: Floats, reach: float
     return moved
 
 
+CLOSED = (
+    ("mouthPressLeft", "mouthPressRight"), ("mouthRollLower",), ("mouthRollUpper",), ("mouthSmileLeft", "mouthSmileRight"),
+    ("mouthFrownLeft", "mouthFrownRight"), ("mouthDimpleLeft", "mouthDimpleRight"), ("mouthPucker",), ("mouthLeft",),
+    ("mouthRight",), ("cheekPuff",), ("jawForward",), ("jawLeft",), ("jawRight",), ("mouthShrugLower",), ("mouthShrugUpper",),
+)  # fmt: skip
+"""Shapes that leave the lips closed when full."""
+
+
 def seal(base: Base, part: Part, place: Ints) -> None:
-    """Close the lips at rest and make jawOpen + mouthClose seal them; changes the part's stack in place."""
+    """Close the lips at rest, under the shapes that keep them closed, and under jawOpen + mouthClose; in place."""
     pairs = seam(part, place)
     sides = lip_sides(base, part, place)
-    opened, closed = part.stack[base.row("jawOpen")], part.stack[base.row("mouthClose")]
     for _ in range(6):
         part.stack[0] += correction(part, pairs, sides, pairs.gap(part.rest), REACH_M)
+    opened, closed = part.stack[base.row("jawOpen")], part.stack[base.row("mouthClose")]
     for _ in range(6):
         closed += correction(part, pairs, sides, pairs.gap(opened + closed), 2 * REACH_M)
+    left = 1 / (1 + np.exp(-part.rest[:, :1] / 0.003))
+    for names in CLOSED:
+        rows = [part.stack[base.row(name)] for name in names]
+        halves = [left, 1 - left] if len(rows) == 2 else [np.ones_like(left)]
+        for _ in range(6):
+            fix = correction(part, pairs, sides, pairs.gap(np.sum(rows, axis=0)), REACH_M)
+            for row, half in zip(rows, halves, strict=True):
+                row += half * fix

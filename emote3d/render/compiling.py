@@ -1,0 +1,42 @@
+"""Compiles inner loops with numba, kept on disk between runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+from typing import Any
+
+from numba import njit
+from numba.core import config
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that runs without the interpreter lock.
+
+    Where neither the package's folder nor the user's cache folder can be written, the temporary folder holds the code.
+    """
+    compiler = njit(cache=True, nogil=True, fastmath=True)
+    try:
+        return compiler(function)
+    except RuntimeError:  # numba found no place for its cache
+        setattr(config, "CACHE_DIR", str(_private_temporary_folder()))  # noqa: B010 (numba sets its options at run time)
+        return compiler(function)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function part of each kernel that calls it: a call by itself would count references to every array."""
+    return njit(nogil=True, fastmath=True, inline="always")(function)
+
+
+@cache
+def _private_temporary_folder() -> Path:
+    """Give a folder that only this user can write: compiled code is loaded from it."""
+    if not hasattr(os, "getuid"):
+        return Path(gettempdir()) / "emote3d-numba"
+    folder = Path(gettempdir()) / f"emote3d-numba-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    return folder if status.st_uid == os.getuid() and not status.st_mode & 0o022 else Path(mkdtemp())
