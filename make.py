@@ -41,7 +41,7 @@ def install(extras: str) -> None:
 
 def main() -> int:
     """Run the demo or the tests; the exit code is theirs."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  run by whatever python3 is there
         print(f"emote3d needs Python 3.11 or newer, this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     match sys.argv[1:]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,7 +32,7 @@ class _Performance:
     """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write."""
-    direction: _Flat[Direction] = Direction()
+    direction: _Flat[Direction] = field(default_factory=Direction)
     fps: float = 30.0
     """Frames per second of the result."""
     seed: int = 0
@@ -124,7 +124,13 @@ def _render(options: Render) -> dict[str, object]:
         )  # fmt: skip
     if shot.note and not options.quiet:
         print(f"emote3d: {shot.note}", file=sys.stderr)
-    return {"frames": motion.frames, "fps": motion.fps, "backend": shot.backend, "size": list(size), "views": list(views)}
+    return {
+        "frames": motion.frames,
+        "fps": motion.fps,
+        "backend": shot.backend,
+        "size": list(size),
+        "views": list(views),
+    }
 
 
 @contextmanager
@@ -134,8 +140,7 @@ def _progress(options: Render, frames: int) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

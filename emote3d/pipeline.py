@@ -98,9 +98,7 @@ class Emote3D:
     def decode(self, latents: SpeechLatents) -> Float[Tensor, "frames channels"]:
         """Content and condition to motion channels; long clips in windows that are blended over their overlap."""
         frames = len(latents.content)
-        condition = torch.cat(
-            [latents.emotion.expand(frames, -1), latents.style.expand(frames, -1)], dim=1
-        )
+        condition = torch.cat([latents.emotion.expand(frames, -1), latents.style.expand(frames, -1)], dim=1)
         step = _WINDOW_FRAMES - _OVERLAP_FRAMES
         total, weights = torch.zeros(frames, self.prior.config.channels), torch.zeros(frames, 1)
         for start in range(0, max(1, frames - _OVERLAP_FRAMES), step):

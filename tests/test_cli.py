@@ -37,7 +37,9 @@ def test_help_is_quick():
     assert time.perf_counter() - began < 1.0
 
 
-@pytest.mark.parametrize("case", ["missing", "empty", "text", "truncated", "emotion", "folder", "suffix", "view", "size"])
+@pytest.mark.parametrize(
+    "case", ["missing", "empty", "text", "truncated", "emotion", "folder", "suffix", "view", "size"]
+)
 def test_bad_input_gives_one_line_and_no_file(case: str, tmp_path: Path):
     speech, output = _wav(tmp_path / "good.wav", 1.0), tmp_path / "out.mp4"
     extra: list[str] = []

@@ -62,7 +62,14 @@ class LogMel(nn.Module):
         config = self.config
         window = torch.hann_window(config.window, device=waveform.device)
         spectrum = torch.stft(
-            waveform, config.fft, config.hop, config.window, window, center=True, pad_mode="constant", return_complex=True
+            waveform,
+            config.fft,
+            config.hop,
+            config.window,
+            window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
         )
         power = spectrum.abs().square() / window.square().sum()
         return torch.log((self.filters @ power).clamp_min(1e-10)).transpose(1, 2)

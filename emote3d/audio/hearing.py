@@ -40,9 +40,7 @@ def log_mel(encoder: CompactEncoder, speech: Speech) -> Float[Tensor, "mel_frame
     return mel - speech_level(mel)
 
 
-def hear(
-    encoder: CompactEncoder, speech: Speech, frame_rate: float
-) -> tuple[SpeechFeatures, Float[Tensor, "frames"]]:
+def hear(encoder: CompactEncoder, speech: Speech, frame_rate: float) -> tuple[SpeechFeatures, Float[Tensor, "frames"]]:
     """Encode the audio at the motion frame rate; also its loudness, 0 (silence) to 1 (the level of the speech)."""
     config = encoder.config
     mel = log_mel(encoder, speech)

@@ -1,0 +1,1 @@
+"""Readers and builders of training sets, and the teachers that act them."""

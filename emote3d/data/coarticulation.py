@@ -15,7 +15,15 @@ from emote3d.data.timed import TimedSpeech
 ARTICULATION = ("jaw", "closure", "labiodental", "pucker", "funnel", "wide", "lower_down", "upper_up", "tongue")
 """What the teacher moves, each 0..1."""
 _BLENDED = ("jaw", "pucker", "funnel", "wide", "lower_down", "upper_up", "tongue")
-_REACH_S = {"jaw": 0.075, "pucker": 0.11, "funnel": 0.10, "wide": 0.085, "lower_down": 0.06, "upper_up": 0.06, "tongue": 0.05}
+_REACH_S = {
+    "jaw": 0.075,
+    "pucker": 0.11,
+    "funnel": 0.10,
+    "wide": 0.085,
+    "lower_down": 0.06,
+    "upper_up": 0.06,
+    "tongue": 0.05,
+}
 """How far in time a phone's target reaches, to either side of its middle half."""
 _RATE_HZ = 120.0
 
@@ -51,7 +59,7 @@ def _blend(clip: TimedSpeech, time: np.ndarray, name: str) -> np.ndarray:
     middle = 0.5 * (clip.start_s + clip.end_s)
     core = 0.25 * (clip.end_s - clip.start_s)
     distance = np.maximum(0.0, np.abs(time[:, None] - middle) - core) / (_REACH_S[name] + 0.25 * core)
-    dominance = strength * np.exp(-np.minimum(distance, 30.0) ** 1.3) + 1e-9
+    dominance = strength * np.exp(-(np.minimum(distance, 30.0) ** 1.3)) + 1e-9
     return (dominance @ target) / dominance.sum(axis=1)
 
 
@@ -94,9 +102,7 @@ def articulate(
     return np.clip(curves, 0, 1)
 
 
-def accents(
-    clip: TimedSpeech, loudness: Float[np.ndarray, "frames"], fps: float
-) -> Float[np.ndarray, "frames"]:
+def accents(clip: TimedSpeech, loudness: Float[np.ndarray, "frames"], fps: float) -> Float[np.ndarray, "frames"]:
     """Pulses on the accented syllables: vowels that stand out in loudness, stress and length; 1 = a strong accent."""
     vowels = [i for i, symbol in enumerate(clip.phone) if PHONES[symbol].is_vowel]
     pulses = np.zeros(len(loudness))

@@ -112,6 +112,7 @@ class _Encoder:
 
     def add(self, picture: UInt8[ndarray, "height width 3"]) -> None:
         """Encode a picture and the sound up to its end."""
+        assert picture.shape[:2] == (self._video.height, self._video.width), "the picture is not of the video's size"
         converted = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(picture, format="rgb24"),
             format="yuv420p",

@@ -1,0 +1,1 @@
+"""Stage 2, audio features to content, emotion and style latents."""

@@ -59,7 +59,7 @@ def recognise_emotion(encoder: SpeechEncoder, features: SpeechFeatures) -> Float
     """Probability of each emotion around each frame, from overlapping windows, linear between their centres."""
     frames = len(features.features)
     window = min(frames, round(_EMOTION_WINDOW_S * features.frame_rate))
-    starts = torch.linspace(0, frames - window, 1 + 2 * max(0, round((frames - window) / window)) ).long()
+    starts = torch.linspace(0, frames - window, 1 + 2 * max(0, round((frames - window) / window))).long()
     clips = torch.stack([features.features[start : start + window] for start in starts.tolist()])
     probability = encoder.emotion_logits(clips).softmax(dim=-1)
     if len(starts) == 1:

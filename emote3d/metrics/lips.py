@@ -49,7 +49,9 @@ def closed_frames(gap: Float[np.ndarray, "frames"]) -> np.ndarray:
     return gap < CLOSED_SHARE * np.percentile(gap, 95)
 
 
-def audio_lag(gap: Float[np.ndarray, "frames"], loudness: Float[np.ndarray, "frames"], reach: int = 8) -> tuple[int, float]:
+def audio_lag(
+    gap: Float[np.ndarray, "frames"], loudness: Float[np.ndarray, "frames"], reach: int = 8
+) -> tuple[int, float]:
     """Lag of the gap behind the loudness (frames, positive = later) with the best correlation, and that correlation."""
     inner = slice(reach, len(gap) - reach)
     scores = {

@@ -14,7 +14,7 @@ from emote3d.errors import Emote3DError
 from emote3d.records import Surface
 from emote3d.render.cameras import Camera, viewports
 from emote3d.render.geometry import prepare
-from emote3d.render.shading import SHADING, background, encoded
+from emote3d.render.shading import SHADING, background
 
 LIGHT_SCALE = 2.0
 """From the light of `shading.py` to pyrender's, whose diffuse reflection is divided by pi."""
@@ -37,7 +37,7 @@ class PyrenderRenderer:
         self._pyrender = pyrender
         self._geometry = prepare(surface)
         self._triangles = np.concatenate([self._geometry.solid, self._geometry.sheet])
-        self._colors = encoded(self._geometry.albedo[:, :3] * self._geometry.albedo[:, 3:])
+        self._colors = self._geometry.albedo[:, :3] * self._geometry.albedo[:, 3:]
         self._views = [
             (self._camera(camera, width / size[1]), width, background(width, size[1]))
             for camera, (_, width) in zip(cameras, viewports(size, len(cameras)), strict=True)
@@ -81,7 +81,7 @@ class PyrenderRenderer:
             drawn = self._offscreen.render(scene, flags=pyrender.RenderFlags.RGBA)[0].astype(np.float32)
             scene.remove_node(scene.main_camera_node)
             share = drawn[..., 3:] / 255
-            pictures.append((drawn[..., :3] * share + backdrop * (1 - share) + 0.5).astype(np.uint8))
+            pictures.append((drawn[..., :3] + backdrop * (1 - share) + 0.5).astype(np.uint8))
         return np.concatenate(pictures, 1)
 
     def draw_many(self, frames: Iterable[Float32[ndarray, "verts 3"]]) -> Iterator[UInt8[ndarray, "height width 3"]]:

@@ -85,7 +85,9 @@ def perform(
 
 
 def motion_losses(
-    predicted: Float[Tensor, "batch frames channels"], target: Float[Tensor, "batch frames channels"], face: FaceGeometry
+    predicted: Float[Tensor, "batch frames channels"],
+    target: Float[Tensor, "batch frames channels"],
+    face: FaceGeometry,
 ) -> dict[str, Float[Tensor, ""]]:
     """Errors of skin (mm^2), its velocity (mm^2 per frame^2), rotations (rad^2) and lip opening (mm, more where closed)."""
     error = predicted - target
@@ -125,7 +127,9 @@ class _FaceTask(lightning.LightningModule):
         groups = self.trained()
         rates = [group["lr"] for group in groups]
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=self.settings.steps, pct_start=0.08)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, rates, total_steps=self.settings.steps, pct_start=0.08
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

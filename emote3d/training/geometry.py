@@ -52,7 +52,8 @@ def measure_face(avatar: BodyModel) -> FaceGeometry:
     moved_mm = 1000 * (mesh.vertices_m[1:] - mesh.vertices_m[0])
     rest = mesh.vertices_m[0]
     near_lips, near_eyes = (
-        torch.cdist(rest, landmarks[0, list(group)]).amin(dim=1) < radius for group, radius in ((_LIPS, 0.012), (_EYES, 0.01))
+        torch.cdist(rest, landmarks[0, list(group)]).amin(dim=1) < radius
+        for group, radius in ((_LIPS, 0.012), (_EYES, 0.01))
     )
     weight = 1.0 + 6.0 * near_lips + 2.0 * near_eyes
     weight = weight * (moved_mm.norm(dim=-1).amax(dim=0) > 0.3)

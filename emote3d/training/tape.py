@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,14 @@ def _prepare(clip: TimedSpeech, log_mel: LogMel) -> dict[str, np.ndarray]:
     }
 
 
+def _augmented(clip: TimedSpeech, rng: np.random.Generator) -> TimedSpeech:
+    """The clip through another room and microphone, at another speed; phone times follow."""
+    changed = augment(clip.waveform.astype(np.float32) / 32768, rng)
+    waveform = np.round(np.clip(changed.waveform, -1, 1) * 32767).astype(np.int16)
+    times = {name: (getattr(clip, name) * changed.time_scale).astype(np.float32) for name in ("start_s", "end_s")}
+    return replace(clip, waveform=waveform, **times)
+
+
 def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
     """Write the tape of a speech set (see `scripts/build_speech_set.py`); pass 0 is clean, later ones augmented.
 
@@ -71,7 +80,7 @@ def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: in
     for number in range(passes):
         for name in rng.permutation(names):
             clip = load_timed(corpus / f"{name}.npz")
-            prepared = _prepare(augment(clip, rng) if number else clip, log_mel)
+            prepared = _prepare(_augmented(clip, rng) if number else clip, log_mel)
             for member, array in prepared.items():
                 parts[member].append(array)
     out.mkdir(parents=True, exist_ok=True)
@@ -97,12 +106,12 @@ class Tape:
                 step = round(rate * _GRID_S)
                 rows = [self._members[name][s * step : s * step + seconds * rate] for s in starts]
                 cut[name] = torch.from_numpy(np.stack(rows))
-            yield TapeWindow(
-                phone=cut.pop("phone").long(), **{name: value.float() for name, value in cut.items()}
-            )
+            yield TapeWindow(phone=cut.pop("phone").long(), **{name: value.float() for name, value in cut.items()})
 
 
-def disturb(mel: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator) -> Float[Tensor, "batch mel_frames mels"]:
+def disturb(
+    mel: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator
+) -> Float[Tensor, "batch mel_frames mels"]:
     """Another voice, room level and microphone: warp the mel axis, tilt it, add noise and other speech, mask bands."""
     batch, frames, mels = mel.shape
 

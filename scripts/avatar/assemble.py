@@ -68,7 +68,9 @@ def joint_regressor(part: Part, joints: Floats) -> Floats:
     for joint in range(joints.shape[1]):
         order = np.argsort(np.linalg.norm(part.rest[still] - joints[0, joint], axis=1), kind="stable")
         near = still[order[:600:10]]
-        system = np.concatenate([part.stack[:rows, near].transpose(0, 2, 1).reshape(-1, len(near)), np.ones((1, len(near)))])
+        system = np.concatenate(
+            [part.stack[:rows, near].transpose(0, 2, 1).reshape(-1, len(near)), np.ones((1, len(near)))]
+        )
         wanted = np.concatenate([joints[:rows, joint].reshape(-1), [1.0]])
         even = np.full(len(near), 1 / len(near))
         scale = np.concatenate([np.full(len(system) - 1, 1.0), [100.0]])[:, None]

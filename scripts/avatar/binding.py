@@ -26,24 +26,23 @@ def follow(points: Floats, guide: Floats, stack: Floats, weights: Floats, near: 
 
 
 def ribbons(
-    curves: Floats, across: Floats, lift: Floats, color: Floats, weights: Floats, look: str
+    curves: Floats, across: Floats, lift: Floats | None, color: Floats, weights: Floats, look: str
 ) -> Part:
-    """Ribbons along curves: stack (rows, ribbons, points, 3); half width and ridge vectors, colours (ribbons, points, 3);
-    weights (ribbons, points, 55)."""  # fmt: skip
+    """Ribbons along curves, flat or with a ridge: stack (rows, ribbons, points, 3); half width and ridge vectors and colours
+    (ribbons, points, 3); weights (ribbons, points, 55)."""  # fmt: skip
     rows, count, points, _ = curves.shape
-    sides = np.repeat(curves[:, :, :, None], 3, axis=3)
-    sides[0, :, :, 0] -= across
-    sides[0, :, :, 1] += lift
-    sides[0, :, :, 2] += across
-    start = np.arange(count * points).reshape(count, points)[:, :-1, None] * 3
-    strip = np.array([[0, 1, 4], [0, 4, 3], [1, 2, 5], [1, 5, 4]])
-    triangles = (start[..., None] + strip).reshape(-1, 3)
-    verts = count * points * 3
-    flat = np.repeat(color[:, :, None], 3, axis=2).reshape(verts, 3)
+    offsets = [-across, across] if lift is None else [-across, lift, across]
+    wide = len(offsets)
+    sides = np.repeat(curves[:, :, :, None], wide, axis=3)
+    sides[0] += np.stack(offsets, 2)
+    start = np.arange(count * points).reshape(count, points)[:, :-1, None] * wide
+    cells = [[[k, k + 1, k + 1 + wide], [k, k + 1 + wide, k + wide]] for k in range(wide - 1)]
+    triangles = (start[..., None] + np.array(cells).reshape(-1, 3)).reshape(-1, 3)
+    verts = count * points * wide
     return Part(
         stack=sides.reshape(rows, verts, 3), triangles=triangles, uv=np.zeros((len(triangles), 3, 2)),
-        materials=np.full(len(triangles), material(look)), color=flat, occlusion=np.ones(verts),
-        weights=np.repeat(weights[:, :, None], 3, axis=2).reshape(verts, 55),
+        materials=np.full(len(triangles), material(look)), color=np.repeat(color[:, :, None], wide, axis=2).reshape(verts, 3),
+        occlusion=np.ones(verts), weights=np.repeat(weights[:, :, None], wide, axis=2).reshape(verts, 55),
     )  # fmt: skip
 
 
@@ -111,7 +110,9 @@ def smoother(triangles: Ints, verts: int, steps: int) -> csr_array:
     adjacency.data[:] = 1.0
     degree = np.maximum(adjacency.sum(1), 1)
     identity = csr_array((np.ones(verts), (np.arange(verts), np.arange(verts))), shape=(verts, verts))
-    alone = csr_array((np.asarray(adjacency.sum(1) == 0, float), (np.arange(verts), np.arange(verts))), shape=(verts, verts))
+    alone = csr_array(
+        (np.asarray(adjacency.sum(1) == 0, float), (np.arange(verts), np.arange(verts))), shape=(verts, verts)
+    )
     step = 0.5 * identity + 0.5 * (csr_array(adjacency.multiply(1 / degree[:, None])) + alone)
     result = identity
     for _ in range(steps):

@@ -16,7 +16,7 @@ from avatar.source import Floats
 SHIRT = np.array([0.23, 0.33, 0.44])
 TROUSERS = np.array([0.16, 0.17, 0.20])
 SHOES = np.array([0.13, 0.12, 0.12])
-MARGIN_M = 0.016
+MARGIN_M = 0.040
 """How far under a hem the skin reaches."""
 
 
@@ -27,7 +27,7 @@ def _shirt_field(base: Base, rest: Floats) -> Floats:
     neck, hip, shoulder, elbow = joints[12], joints[1], joints[16], joints[18]
     sleeve = shoulder[0] + 0.52 * (elbow[0] - shoulder[0]) - np.abs(x)
     hem = y - (hip[1] + 0.005)
-    collar_y = neck[1] + 0.016 - 0.36 * np.clip(z - 0.01, 0, 0.2) + 0.10 * np.clip(-z, 0, 0.1)
+    collar_y = neck[1] + 0.002 - 0.36 * np.clip(z - 0.01, 0, 0.2) + 0.10 * np.clip(-z, 0, 0.1)
     collar = np.where(np.abs(x) < 0.13, collar_y - y + 0.9 * np.clip(np.abs(x) - 0.055, 0, 1), 0.2)
     return np.minimum(np.minimum(sleeve, hem), collar)
 
@@ -99,7 +99,7 @@ def _garment(part: Part, field: Floats, look: str, color: Floats, seam_m: float)
 
 def shirt(base: Base) -> Part:
     """A T-shirt."""
-    shell = _shell(base, 4, 0.006)
+    shell = _shell(base, 4, 0.0045)
     return _garment(shell, _shirt_field(base, shell.rest), "shirt", SHIRT, 0.012)
 
 
@@ -120,4 +120,3 @@ def shoes(base: Base) -> Part:
     color = np.where(sole[:, None], 0.75, SHOES)
     part = replace(tights, stack=stack, color=color, weights=operator @ tights.weights)
     return _hemmed(clip(part, base.joints[0, 7, 1] + 0.035 - part.rest[:, 1]), 0.006)
-

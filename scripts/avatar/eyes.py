@@ -77,7 +77,9 @@ def _ball_colors(profile: Floats, zones: Ints) -> Floats:
             ring = np.full((SEGMENTS, 3), 0.16)
         else:
             pink = np.clip((np.arccos(z) - np.radians(32)) / 0.9, 0, 1)
-            ring = np.tile(np.array([0.90, 0.885, 0.87]) * (1 - pink) + np.array([0.80, 0.64, 0.60]) * pink, (SEGMENTS, 1))
+            ring = np.tile(
+                np.array([0.90, 0.885, 0.87]) * (1 - pink) + np.array([0.80, 0.64, 0.60]) * pink, (SEGMENTS, 1)
+            )
             ring = ring * (0.72 if np.arccos(z) < np.radians(30.5) else 1.0)
         colors.append(ring)
     return np.clip(np.concatenate(colors), 0, 1)

@@ -13,7 +13,7 @@ from avatar.looks import material
 from avatar.mesh import Part, normals
 from avatar.source import Floats
 
-HAIR = np.array([0.235, 0.150, 0.100])
+HAIR = np.array([0.30, 0.195, 0.130])
 HAIRLINE = (
     (0, 0.0690), (18, 0.0700), (32, 0.0660), (46, 0.0560), (57, 0.0400), (65, 0.0220), (71, 0.0020), (76, -0.0090),
     (84, -0.0060), (90, 0.0080), (112, 0.0090), (122, -0.0100), (132, -0.0380), (145, -0.0560), (160, -0.0620), (180, -0.0630),
@@ -75,7 +75,7 @@ def hair(body: Part, field: Floats) -> list[Part]:
         scalp, stack=shell_stack, color=np.clip(shade[:, None] * HAIR, 0, 1), occlusion=np.ones(len(rest)),
         materials=np.full(len(scalp.triangles), material("hair")),
     )  # fmt: skip
-    return [shell, _locks(scalp, normal, depth, 620, random)]
+    return [shell, _locks(scalp, normal, depth, 560, random)]
 
 
 def _surface(part: Part, values: Floats, count: int, random: np.random.Generator) -> Floats:
@@ -94,7 +94,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     tree = cKDTree(dense[:, :3])
     points = _spread(dense, count, random)
     count = len(points)
-    steps = 7
+    steps = 6
     length = random.uniform(0.030, 0.052, count)
     place, ups, depths, flows = [], [], [], []
     at = points[:, :3]
@@ -108,12 +108,18 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
         ups.append(up)
         depths.append(local[:, 6])
         flows.append(flow)
-        at = at + flow * (length / (steps - 1))[:, None]
+        ahead = at + flow * 0.006
+        room = np.clip(tree.query(ahead)[0] * -1 / 0.002 + 2.0, 0, 1) * np.clip(local[:, 6] / 0.004, 0.15, 1)
+        at = at + flow * (room * length / (steps - 1))[:, None]
     base, up, flow = (np.stack(value, 1) for value in (place, ups, flows))
     along = np.linspace(0, 1, steps)
     layer = random.uniform(0.0, 0.0032, count)[:, None]
     thick = np.stack([_volume(base[:, k], depths[k]) for k in range(steps)], 1)
-    height = thick * (0.80 + 0.16 * np.sin(np.pi * along)) + layer * np.sin(np.pi * np.clip(along * 0.9 + 0.12, 0, 1)) + 0.0004
+    height = (
+        thick * (0.80 + 0.16 * np.sin(np.pi * along))
+        + layer * np.sin(np.pi * np.clip(along * 0.9 + 0.12, 0, 1))
+        + 0.0004
+    )
     curves = base + up * height[..., None]
     taper = np.sin(np.pi * np.clip(along * 0.86 + 0.14, 0, 1)) ** 0.7
     width = random.uniform(0.0022, 0.0046, count)[:, None] * np.maximum(taper, 0.03)

@@ -198,4 +198,3 @@ def _retriangulate(
             start = next((i for i, point in enumerate(loop) if point[0] >= verts), 0)
             emit(loop[start:] + loop[:start], face)
     return np.array(triangles), np.array(uvs), np.array(parents)
-

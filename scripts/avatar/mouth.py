@@ -113,7 +113,9 @@ def _affine(base: Base, group: str, points: Floats) -> tuple[Floats, Floats]:
     middle = rest.mean(0)
     system = np.c_[(rest - middle) / 0.03, np.ones(len(rest))]
     solved = np.linalg.lstsq(system, base.stack[:, guide].transpose(1, 0, 2).reshape(len(guide), -1), rcond=1e-6)[0]
-    moved = (np.c_[(points - middle) / 0.03, np.ones(len(points))] @ solved).reshape(len(points), -1, 3).transpose(1, 0, 2)
+    moved = (
+        (np.c_[(points - middle) / 0.03, np.ones(len(points))] @ solved).reshape(len(points), -1, 3).transpose(1, 0, 2)
+    )
     moved[0] = points
     return moved, np.repeat(base.weights[guide].mean(0, keepdims=True), len(points), 0)
 
@@ -177,7 +179,9 @@ def _gum(row: Row, eye_y: float, front: float) -> tuple[Floats, np.ndarray, Floa
         a, b = k * count + here, (k + 1) * count + here
         faces += [np.stack([a, b, b + 1], 1), np.stack([a, b + 1, a + 1], 1)]
     found = np.concatenate(faces)
-    tone = np.concatenate([np.full(count, 0.80), np.full(count, 0.95), np.full(count, 1.06), *[np.full(count, 0.9)] * 3])
+    tone = np.concatenate(
+        [np.full(count, 0.80), np.full(count, 0.95), np.full(count, 1.06), *[np.full(count, 0.9)] * 3]
+    )
     return rings.reshape(-1, 3), found if row.up > 0 else found[:, ::-1], tone[:, None] * GUM
 
 

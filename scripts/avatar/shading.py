@@ -11,7 +11,7 @@ from avatar.looks import material
 from avatar.mesh import Part, normals
 from avatar.source import Floats, Ints
 
-DIRECTIONS = 96
+DIRECTIONS = 72
 CELL_M = 0.0022
 BIAS_M = 0.0045
 
@@ -64,7 +64,10 @@ def shade(base: Base, part: Part) -> Part:
     """With occlusion: seen light outside, depth behind the lips inside the mouth."""
     seen = openness(part.rest, part.triangles)
     open_enough = np.clip(0.30 + 0.95 * seen, 0, 1)
-    names = {name: np.zeros(part.stack.shape[1], bool) for name in ("mouth", "teeth", "gums", "tongue", "eye", "cornea", "thin")}
+    names = {
+        name: np.zeros(part.stack.shape[1], bool)
+        for name in ("mouth", "teeth", "gums", "tongue", "eye", "cornea", "thin")
+    }
     for name, mask in names.items():
         looks = ("lashes", "brows") if name == "thin" else (name,)
         mask[part.triangles[np.isin(part.materials, [material(look) for look in looks])]] = True

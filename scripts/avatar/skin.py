@@ -13,7 +13,7 @@ from avatar.source import Floats, Ints
 from avatar.strands import BROW, brow_mask
 
 SKIN = np.array([0.84, 0.655, 0.555])
-LIPS = np.array([0.715, 0.415, 0.395])
+LIPS = np.array([0.74, 0.41, 0.40])
 MOUTH = np.array([0.50, 0.19, 0.175])
 
 
@@ -61,11 +61,13 @@ def _complexion(base: Base, part: Part, place: Ints) -> Floats:
 
     for side in (1.0, -1.0):
         cheek = np.array([side * 0.042, marks[29, 1] - 0.004, marks[36, 2] - 0.010])
-        blend(0.75 * _spot(part, cheek, (0.020, 0.016, 0.030)), red)
+        blend(0.55 * _spot(part, cheek, (0.024, 0.018, 0.032)), red)
         eye = base.joints[0, 23] * [side, 1, 1]
         blend(0.60 * _spot(part, eye + [0, 0.0, 0.012], (0.021, 0.0115, 0.022)), np.array([0.90, 0.80, 0.79]))
         blend(0.25 * _spot(part, eye + [0, -0.014, 0.014], (0.016, 0.006, 0.02)), np.array([0.90, 0.83, 0.86]))
-        blend(0.55 * _spot(part, np.array([side * 0.013, marks[31, 1] + 0.003, marks[31, 2]]), (0.007, 0.008, 0.012)), red)
+        blend(
+            0.55 * _spot(part, np.array([side * 0.013, marks[31, 1] + 0.003, marks[31, 2]]), (0.007, 0.008, 0.012)), red
+        )
     blend(0.60 * _spot(part, marks[30], (0.013, 0.012, 0.016)), red)
     blend(0.35 * _spot(part, marks[8] + [0, 0.010, 0], (0.016, 0.013, 0.02)), red)
     blend(0.30 * _spot(part, marks[27] + [0, 0.045, 0], (0.06, 0.028, 0.06)), np.array([1.02, 1.0, 0.95]))
@@ -75,7 +77,7 @@ def _complexion(base: Base, part: Part, place: Ints) -> Floats:
     blend(0.8 * nails, np.array([1.03, 0.90, 0.88]))
     random = np.random.default_rng(2)
     waves = sum(np.sin(rest @ random.normal(size=3) * f + random.uniform(0, 6)) for f in (160, 220, 310, 420, 560))
-    return color * (1 + 0.010 * waves[:, None] * np.array([0.6, 1.0, 1.0]))
+    return color * (1 + 0.005 * waves[:, None] * np.array([0.6, 1.0, 1.0]))
 
 
 def paint(base: Base, part: Part, place: Ints, scalp: Floats) -> None:
@@ -89,8 +91,8 @@ def paint(base: Base, part: Part, place: Ints, scalp: Floats) -> None:
     color = color * (1 - 0.88 * lips) + tone * 0.88 * lips
     inside = base.source.sample_mask("inside-mouth", uv)[:, None]
     color = color * (1 - inside) + MOUTH * inside
-    brow = 0.50 * brow_mask(base, part.rest)[:, None]
-    color = color * (1 - brow) + (BROW * 1.5) * brow
+    brow = 0.55 * brow_mask(base, part.rest)[:, None]
+    color = color * (1 - brow) + (BROW * 1.25) * brow
     edge = np.clip((scalp[:, None] + 0.0055) / 0.009, 0, 1) ** 1.6
     part.color[:] = color * (1 - edge) + HAIR * 0.72 * edge
     part.materials[lips[part.triangles, 0].mean(1) > 0.5] = material("lips")

@@ -15,9 +15,9 @@ LOWER_ROOTS = (14765, 14759, 14793, 14758, 14757, 14756, 14755, 14754, 14753, 14
 LOWER_TIPS = (14833, 14830, 14834, 14835, 14836, 14837, 14838, 14839, 14840, 14831, 14841)
 """Edges of hm08's left lash strips, from the nose outwards."""
 LASH = np.array([0.075, 0.052, 0.045])
-BROW = np.array([0.20, 0.135, 0.095])
-BROW_LINE = ((0.0115, 0.0105, 0.0050), (0.0190, 0.0140, 0.0062), (0.0280, 0.0175, 0.0056), (0.0370, 0.0185, 0.0046),
-             (0.0450, 0.0150, 0.0032), (0.0505, 0.0105, 0.0016))  # fmt: skip
+BROW = np.array([0.27, 0.185, 0.13])
+BROW_LINE = ((0.0115, 0.0110, 0.0062), (0.0190, 0.0138, 0.0074), (0.0280, 0.0165, 0.0068), (0.0370, 0.0176, 0.0056),
+             (0.0450, 0.0152, 0.0038), (0.0510, 0.0115, 0.0018))  # fmt: skip
 """Middle line of the left brow: x, height above the eyeballs' middle, breadth, in metres at the default face."""
 
 
@@ -38,7 +38,9 @@ def _along(stack: Floats, line: list[int], at: Floats) -> Floats:
     return points[:, k] * (1 - share) + points[:, k + 1] * share
 
 
-def _lash_row(base: Base, edges: tuple[list[int], list[int]], count: int, length: float, curl: float, seed: int) -> Part:
+def _lash_row(
+    base: Base, edges: tuple[list[int], list[int]], count: int, length: float, curl: float, seed: int
+) -> Part:
     """One row of lashes between the root and the tip edge of a strip, with a dark line along the roots."""
     random = np.random.default_rng(seed)
     at = np.linspace(0.05, 0.985, count) + random.uniform(-0.4, 0.4, count) / count
@@ -52,14 +54,16 @@ def _lash_row(base: Base, edges: tuple[list[int], list[int]], count: int, length
     across[..., 0] = np.array([0.00017, 0.00015, 0.00009, 0.00001])
     color = np.ones_like(across) * LASH
     weights = np.repeat(base.weights[edges[0]].mean(0)[None], count * 4, 0).reshape(count, 4, 55)
-    hairs = ribbons(curves, across, np.zeros_like(across), color, weights, "lashes")
+    hairs = ribbons(curves, across, None, color, weights, "lashes")
     fine = np.linspace(0.0, 1.0, 40)
     inner, outer = _along(base.stack, edges[0], fine), _along(base.stack, edges[1], fine)
     line = (inner * 0.92 + outer * 0.08)[:, None]
-    wide = 0.06 * np.linalg.norm(outer[0] - inner[0], axis=1)[:, None] * np.sin(np.pi * np.clip(fine, 0.04, 0.97))[:, None]
+    wide = (
+        0.06 * np.linalg.norm(outer[0] - inner[0], axis=1)[:, None] * np.sin(np.pi * np.clip(fine, 0.04, 0.97))[:, None]
+    )
     towards = (outer[0] - inner[0]) / np.linalg.norm(outer[0] - inner[0], axis=1)[:, None]
     weights = np.repeat(base.weights[edges[0]].mean(0)[None], 40, 0)[None]
-    liner = ribbons(line, (towards * wide)[None], np.zeros((1, 40, 3)), np.ones((1, 40, 3)) * LASH, weights, "lashes")
+    liner = ribbons(line, (towards * wide)[None], None, np.ones((1, 40, 3)) * LASH, weights, "lashes")
     return join([hairs, liner])
 
 
@@ -67,7 +71,7 @@ def lashes(base: Base) -> Part:
     """All four rows of lashes."""
     rows = []
     for k, (roots, tips, count, length, curl) in enumerate((
-        (UPPER_ROOTS, UPPER_TIPS, 64, 1.0, 0.0030), (LOWER_ROOTS, LOWER_TIPS, 34, 0.62, -0.0004),
+        (UPPER_ROOTS, UPPER_TIPS, 64, 1.0, 0.0030), (LOWER_ROOTS, LOWER_TIPS, 28, 0.50, -0.0004),
     )):  # fmt: skip
         rows.append(_lash_row(base, (list(roots), list(tips)), count, length, curl, 11 + k))
         rows.append(_lash_row(base, (_mirrored(base, roots), _mirrored(base, tips)), count, length, curl, 11 + k))
@@ -89,7 +93,7 @@ def brows(base: Base, body: Part) -> Part:
     """Both brows as hairs on the skin that lean outwards."""
     front = np.flatnonzero((body.rest[:, 2] > 0.08) & (np.abs(body.rest[:, 1] - base.joints[0, 23, 1]) < 0.04))
     guide, out = body.rest[front], normals(body.rest, body.triangles)[front]
-    line, random, count = np.array(BROW_LINE), np.random.default_rng(5), 300
+    line, random, count = np.array(BROW_LINE), np.random.default_rng(5), 340
     shares = np.linspace(0, 1, 4)
     parts = []
     spread = random.uniform(0, 1, count) ** 0.9
@@ -113,7 +117,7 @@ def brows(base: Base, body: Part) -> Part:
         color = np.ones((count, 4, 3)) * BROW * tone
         shape = (len(curves), count, 4, 3)
         parts.append(ribbons(
-            curves.reshape(shape), across, np.zeros((count, 4, 3)), color, weights.reshape(count, 4, 55), "brows"
+            curves.reshape(shape), across, None, color, weights.reshape(count, 4, 55), "brows"
         ))  # fmt: skip
     return join(parts)
 

@@ -15,7 +15,9 @@ PARITY = Path(__file__).parents[3] / "shared" / "parity" / "emote"
 def test_explicit_attention_is_that_of_torch():
     torch.manual_seed(0)
     ours, theirs = EncoderLayer(16, 4, 32), torch.nn.TransformerEncoderLayer(16, 4, 32, 0.0, "gelu", batch_first=True)
-    state = {name.replace("self_attn.", "").replace("in_proj_", "in_proj."): t for name, t in theirs.state_dict().items()}
+    state = {
+        name.replace("self_attn.", "").replace("in_proj_", "in_proj."): t for name, t in theirs.state_dict().items()
+    }
     ours.load_state_dict(state)
     x, bias = torch.randn(2, 10, 16), alibi_bias(4, 10)
     expected = theirs.train()(x, src_mask=bias.repeat(2, 1, 1))
