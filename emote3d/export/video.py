@@ -90,7 +90,7 @@ def _frames_of(speech: Speech) -> Iterator[av.AudioFrame]:
 def _open_sound(path: Path) -> tuple[InputContainer, Iterator[av.AudioFrame], int, int]:
     try:
         container = av.open(str(path))
-    except OSError as error:
+    except (OSError, FFmpegError) as error:
         raise Emote3DError(f"expected a sound file; got {path}: {error.strerror}") from error
     if not container.streams.audio:
         container.close()

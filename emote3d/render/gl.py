@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ def open_context() -> moderngl.Context:
     """Open an off-screen GL context; raises Emote3DError when there is none to be had."""
     if not sys.platform.startswith("linux"):
         return moderngl.create_context(require=330, standalone=True)
+    os.environ.setdefault("EGL_LOG_LEVEL", "fatal")  # what fails is said once, by us
     problems = []
     for name in LIBRARY_NAMES:
         libraries: dict[str, Any] = {"backend": "egl"}

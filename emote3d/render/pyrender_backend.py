@@ -62,7 +62,7 @@ class PyrenderRenderer:
             normals=corners[:, 3:],
             color_0=self._colors,
             indices=self._triangles,
-            material=pyrender.MetallicRoughnessMaterial(metallicFactor=0.0, roughnessFactor=0.5),
+            material=pyrender.MetallicRoughnessMaterial(metallicFactor=0.0, roughnessFactor=0.5, doubleSided=True),
         )
         scene = pyrender.Scene(bg_color=(0, 0, 0, 0), ambient_light=SHADING.sky_color)
         scene.add(pyrender.Mesh([primitive]))

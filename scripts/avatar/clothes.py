@@ -36,7 +36,7 @@ def _trousers_field(base: Base, rest: Floats) -> Floats:
     """Positive from the waist to the ankles; (verts,) metres."""
     joints = base.joints[0]
     x, y, _ = rest.T
-    waist = joints[3, 1] + 0.035 - y
+    waist = joints[1, 1] + 0.055 - y
     ankle = y - (joints[7, 1] + 0.020)
     arms = 0.35 - np.abs(x)
     return np.minimum(np.minimum(waist, ankle), arms)
@@ -49,7 +49,7 @@ def covered_by_shirt(base: Base, body: Part) -> Floats:
 
 def covered_by_trousers(base: Base, body: Part) -> Floats:
     """Positive where trousers and shoes hide the skin."""
-    top = base.joints[0, 3, 1] + 0.035 - body.rest[:, 1]
+    top = base.joints[0, 1, 1] + 0.055 - body.rest[:, 1]
     return np.minimum(top - MARGIN_M, 0.35 - np.abs(body.rest[:, 0]))
 
 
@@ -105,7 +105,7 @@ def shirt(base: Base) -> Part:
 
 def trousers(base: Base) -> Part:
     """Trousers."""
-    shell = _shell(base, 3, 0.004)
+    shell = _shell(base, 4, 0.0015)
     return _garment(shell, _trousers_field(base, shell.rest), "trousers", TROUSERS, 0.0)
 
 

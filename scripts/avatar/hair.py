@@ -15,8 +15,9 @@ from avatar.source import Floats
 
 HAIR = np.array([0.30, 0.195, 0.130])
 HAIRLINE = (
-    (0, 0.0690), (18, 0.0700), (32, 0.0660), (46, 0.0560), (57, 0.0400), (65, 0.0220), (71, 0.0020), (76, -0.0090),
-    (84, -0.0060), (90, 0.0080), (112, 0.0090), (122, -0.0100), (132, -0.0380), (145, -0.0560), (160, -0.0620), (180, -0.0630),
+    (0, 0.0680), (18, 0.0690), (32, 0.0655), (46, 0.0590), (56, 0.0510), (63, 0.0420), (68, 0.0270), (71, 0.0030), (75, -0.0140),
+    (83, -0.0150), (87, 0.0030), (92, 0.0070), (108, 0.0060), (114, -0.0100), (121, -0.0330), (133, -0.0510), (150, -0.0600),
+    (180, -0.0640),
 )  # fmt: skip
 """Azimuth from the face's front in degrees and height above the eyeballs' middle of the hairline, in metres."""
 PART_X = 0.022
@@ -75,7 +76,7 @@ def hair(body: Part, field: Floats) -> list[Part]:
         scalp, stack=shell_stack, color=np.clip(shade[:, None] * HAIR, 0, 1), occlusion=np.ones(len(rest)),
         materials=np.full(len(scalp.triangles), material("hair")),
     )  # fmt: skip
-    return [shell, _locks(scalp, normal, depth, 560, random)]
+    return [shell, _locks(scalp, normal, depth, 500, random)]
 
 
 def _surface(part: Part, values: Floats, count: int, random: np.random.Generator) -> Floats:
@@ -94,7 +95,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     tree = cKDTree(dense[:, :3])
     points = _spread(dense, count, random)
     count = len(points)
-    steps = 6
+    steps = 5
     length = random.uniform(0.030, 0.052, count)
     place, ups, depths, flows = [], [], [], []
     at = points[:, :3]
@@ -122,7 +123,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     )
     curves = base + up * height[..., None]
     taper = np.sin(np.pi * np.clip(along * 0.86 + 0.14, 0, 1)) ** 0.7
-    width = random.uniform(0.0022, 0.0046, count)[:, None] * np.maximum(taper, 0.03)
+    width = random.uniform(0.0024, 0.0050, count)[:, None] * np.maximum(taper, 0.03)
     across = np.cross(up, flow) * width[..., None]
     lift = up * (0.32 * width)[..., None]
     tone = random.uniform(0.72, 1.28, (count, 1, 1)) * (0.78 + 0.34 * np.sin(np.pi * along))[None, :, None]
@@ -137,7 +138,7 @@ def _spread(dense: Floats, count: int, random: np.random.Generator) -> Floats:
     """About `count` evenly spread rows of a dense sample."""
     order = random.permutation(len(dense))[: count * 6]
     chosen: list[int] = []
-    spacing = 0.0052
+    spacing = 0.0056
     taken = np.zeros((0, 3))
     for index in order:
         point = dense[index, :3]

@@ -22,9 +22,12 @@ def skin(base: Base) -> tuple[Part, Ints]:
     quads, texture = base.source.quads("body")
     quad_uv = base.source.uvs[texture]
     rest = base.stack[0]
-    head = rest[quads][..., 1].mean(1) > base.joints[0, 12, 1] - 0.01
+    head = rest[quads][..., 1].mean(1) > base.joints[0, 12, 1] - 0.05
     covered = hairline_of(base, rest, np.zeros(len(rest)))[quads].min(1) > 0.012
-    step = subdivide(quads, quad_uv, len(rest), head & ~covered)
+    deep = base.source.sample_mask("inside-mouth", quad_uv.mean(1)) > 0.6
+    deep &= rest[quads][..., 2].mean(1) < base.joints[0, 23, 2] + 0.012
+    nape = rest[quads][..., 2].mean(1) < -0.005
+    step = subdivide(quads, quad_uv, len(rest), head & ~covered & ~deep & ~nape)
     stack = apply(step.operator, base.stack)
     verts = stack.shape[1]
     part = Part(
@@ -93,7 +96,7 @@ def paint(base: Base, part: Part, place: Ints, scalp: Floats) -> None:
     color = color * (1 - inside) + MOUTH * inside
     brow = 0.55 * brow_mask(base, part.rest)[:, None]
     color = color * (1 - brow) + (BROW * 1.25) * brow
-    edge = np.clip((scalp[:, None] + 0.0055) / 0.009, 0, 1) ** 1.6
+    edge = np.clip((scalp[:, None] + 0.0075) / 0.012, 0, 1) ** 1.6
     part.color[:] = color * (1 - edge) + HAIR * 0.72 * edge
     part.materials[lips[part.triangles, 0].mean(1) > 0.5] = material("lips")
     part.materials[inside[part.triangles, 0].mean(1) > 0.5] = material("mouth")
