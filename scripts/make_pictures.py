@@ -1,6 +1,6 @@
 """Make the README's contact sheet: one moment of the demo's recording in several emotions, at three times.
 
-    python scripts/make_pictures.py
+python scripts/make_pictures.py
 """
 
 from __future__ import annotations

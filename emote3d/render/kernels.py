@@ -55,14 +55,16 @@ def project(corners: ndarray, view_projection: ndarray, left: int, width: int, h
 @kernel
 @no_type_check
 def visible_triangles(triangles: ndarray, two_sided_from: int, screen: Screen, view: tuple[int, int, int]) -> ndarray:
-    """List the triangles that may show within `view` (left, right, height): corners wound clockwise, and 1 if turned.
+    """List the triangles that may show within `view` (left, right, height).
+
+    Each row is three corners, wound clockwise, 1 if turned, first row of pixels and the row after the last.
 
     Triangles from `two_sided_from` on are turned towards the camera instead of left out; those that reach behind the
     near plane are left out.
     """
     places, depths = screen
     left, right, height = view
-    listed = np.empty((len(triangles), 4), np.int32)
+    listed = np.empty((len(triangles), 6), np.int32)
     count = 0
     for index in range(len(triangles)):
         a, b, c = triangles[index, 0], triangles[index, 1], triangles[index, 2]
@@ -81,6 +83,7 @@ def visible_triangles(triangles: ndarray, two_sided_from: int, screen: Screen, v
         listed[count, 0] = a
         listed[count, 1], listed[count, 2] = (b, c) if turned else (c, b)
         listed[count, 3] = turned
+        listed[count, 4], listed[count, 5] = min(ay, by, cy) // SUBPIXEL, max(ay, by, cy) // SUBPIXEL + 1
         count += 1
     return listed[:count]
 
@@ -94,6 +97,13 @@ def _edge(ax: int, ay: int, bx: int, by: int) -> tuple[int, int, int]:
     return dx, dy, -(dx * ax + dy * ay) - (0 if owns else 1)
 
 
+@inlined
+@no_type_check
+def _reach(dx: int, dy: int) -> int:
+    """Give how much more than at a pixel's centre an edge's function can be at its samples."""
+    return (CENTRE - SAMPLE_Y[0]) * (abs(dx) + abs(dy))
+
+
 @kernel
 @no_type_check
 def _cover(
@@ -103,21 +113,25 @@ def _cover(
     places, depths = screen
     left, right, top, bottom = window
     for index in range(len(listed)):
-        a, b, c = listed[index, 0], listed[index, 1], listed[index, 2]
-        ax, ay, bx, by, cx, cy = places[a, 0], places[a, 1], places[b, 0], places[b, 1], places[c, 0], places[c, 1]
-        first_y, last_y = max(min(ay, by, cy) // SUBPIXEL, top), min(max(ay, by, cy) // SUBPIXEL + 1, bottom)
+        first_y, last_y = max(listed[index, 4], top), min(listed[index, 5], bottom)
         if first_y >= last_y:
             continue
+        a, b, c = listed[index, 0], listed[index, 1], listed[index, 2]
+        ax, ay, bx, by, cx, cy = places[a, 0], places[a, 1], places[b, 0], places[b, 1], places[c, 0], places[c, 1]
         first_x, last_x = max(min(ax, bx, cx) // SUBPIXEL, left), min(max(ax, bx, cx) // SUBPIXEL + 1, right)
         ux, uy, u0 = _edge(bx, by, cx, cy)
         vx, vy, v0 = _edge(cx, cy, ax, ay)
         wx, wy, w0 = _edge(ax, ay, bx, by)
+        u_most, v_most, w_most = u0 + _reach(ux, uy), v0 + _reach(vx, vy), w0 + _reach(wx, wy)
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         slope_b, slope_c = (depths[b, 0] - depths[a, 0]) / area, (depths[c, 0] - depths[a, 0]) / area
         z_x, z_y = vx * slope_b + wx * slope_c, vy * slope_b + wy * slope_c
         z_0 = depths[a, 0] - z_x * ax - z_y * ay
         for y in range(first_y, last_y):
             for x in range(first_x, last_x):
+                px, py = x * SUBPIXEL + CENTRE, y * SUBPIXEL + CENTRE
+                if (ux * px + uy * py + u_most) | (vx * px + vy * py + v_most) | (wx * px + wy * py + w_most) < 0:
+                    continue
                 for sample in range(4):
                     px, py = x * SUBPIXEL + SAMPLE_X[sample], y * SUBPIXEL + SAMPLE_Y[sample]
                     if (ux * px + uy * py + u0) | (vx * px + vy * py + v0) | (wx * px + wy * py + w0) < 0:

@@ -25,9 +25,7 @@ def follow(points: Floats, guide: Floats, stack: Floats, weights: Floats, near: 
     return moved, operator @ weights
 
 
-def ribbons(
-    curves: Floats, across: Floats, lift: Floats | None, color: Floats, weights: Floats, look: str
-) -> Part:
+def ribbons(curves: Floats, across: Floats, lift: Floats | None, color: Floats, weights: Floats, look: str) -> Part:
     """Ribbons along curves, flat or with a ridge: stack (rows, ribbons, points, 3); half width and ridge vectors and colours
     (ribbons, points, 3); weights (ribbons, points, 55)."""  # fmt: skip
     rows, count, points, _ = curves.shape

@@ -53,10 +53,10 @@ def covered_by_trousers(base: Base, body: Part) -> Floats:
     return np.minimum(top - MARGIN_M, 0.35 - np.abs(body.rest[:, 0]))
 
 
-def _shell(base: Base, steps: int, offset: float) -> Part:
-    """The tights, subdivided and smoothed, `offset` metres further out."""
+def _shell(base: Base, steps: int, offset: float, fine: bool) -> Part:
+    """The tights, smoothed and, if `fine`, subdivided; `offset` metres further out."""
     quads, texture = base.source.quads("helper-tights")
-    step = subdivide(quads, base.source.uvs[texture], base.stack.shape[1], np.ones(len(quads), bool))
+    step = subdivide(quads, base.source.uvs[texture], base.stack.shape[1], np.full(len(quads), fine))
     verts = step.operator.shape[0]
     part = Part(
         stack=apply(step.operator, base.stack), triangles=step.triangles, uv=step.uv,
@@ -99,13 +99,13 @@ def _garment(part: Part, field: Floats, look: str, color: Floats, seam_m: float)
 
 def shirt(base: Base) -> Part:
     """A T-shirt."""
-    shell = _shell(base, 4, 0.0045)
+    shell = _shell(base, 4, 0.0045, fine=True)
     return _garment(shell, _shirt_field(base, shell.rest), "shirt", SHIRT, 0.012)
 
 
 def trousers(base: Base) -> Part:
     """Trousers."""
-    shell = _shell(base, 4, 0.0015)
+    shell = _shell(base, 1, 0.0020, fine=False)
     return _garment(shell, _trousers_field(base, shell.rest), "trousers", TROUSERS, 0.0)
 
 
@@ -115,8 +115,8 @@ def shoes(base: Base) -> Part:
     operator = smoother(tights.triangles, tights.stack.shape[1], 3)
     stack = apply(operator, tights.stack)
     stack[0] += normals(stack[0], tights.triangles) * 0.008
-    sole = stack[0, :, 1] < 0.022
+    sole = stack[0, :, 1] < 0.016
     stack[0, sole, 1] = np.minimum(stack[0, sole, 1], 0.004)
-    color = np.where(sole[:, None], 0.75, SHOES)
+    color = np.where(stack[0, :, 1:2] < 0.006, 0.30, 1.0) * SHOES
     part = replace(tights, stack=stack, color=color, weights=operator @ tights.weights)
     return _hemmed(clip(part, base.joints[0, 7, 1] + 0.035 - part.rest[:, 1]), 0.006)

@@ -9,7 +9,7 @@ from avatar.looks import material
 from avatar.mesh import Part, join
 from avatar.source import Floats, Ints
 
-SEGMENTS = 48
+SEGMENTS = 36
 LIMBUS = np.radians(29.0)
 """Angle between the gaze and the edge of the iris, seen from the eyeball's centre."""
 PUPIL = 0.36
@@ -48,13 +48,11 @@ def _revolve(profile: Floats, segments: int = SEGMENTS) -> tuple[Floats, Ints]:
 def _ball_profile() -> tuple[Floats, Ints]:
     """Profile of the eyeball of radius 1, and the zone of each ring: 0 pupil, 1 iris, 2 limbus, 3 sclera."""
     edge, plane = np.sin(LIMBUS), np.cos(LIMBUS)
-    shares = np.array([0.0, 0.5, PUPIL / 0.99, 1.04 * PUPIL / 0.99])
     inner = [(0.0, plane - 0.03), (PUPIL * edge * 0.98, plane - 0.03)]
-    iris = [(s * edge, plane - 0.03 * (1 - s**2)) for s in (PUPIL, 0.42, 0.52, 0.64, 0.76, 0.86, 0.94)]
-    angles = np.radians([29.0, 30.2, 33, 38, 45, 53, 62, 72, 83, 95, 110])
+    iris = [(s * edge, plane - 0.03 * (1 - s**2)) for s in (PUPIL, 0.44, 0.58, 0.76, 0.90)]
+    angles = np.radians([29.0, 30.4, 35, 43, 54, 68, 84, 104])
     sclera = [(np.sin(a), np.cos(a)) for a in angles]
     zones = [0] * len(inner) + [1] * len(iris) + [2] + [3] * (len(sclera) - 1)
-    del shares
     return np.array(inner + iris + sclera), np.array(zones)
 
 
@@ -72,7 +70,7 @@ def _ball_colors(profile: Floats, zones: Ints) -> Floats:
             inner, outer = np.array([0.50, 0.36, 0.19]), np.array([0.25, 0.33, 0.32])
             blend = np.clip((share - PUPIL) / 0.45, 0, 1)
             ring = ((1 - blend) * inner + blend * outer) * (1 + 0.22 * fibre[:, None])
-            ring = ring * (0.35 if share < PUPIL + 0.01 else 0.45 if share > 0.92 else 1.0)
+            ring = ring * (0.35 if share < PUPIL + 0.01 else 0.45 if share > 0.88 else 1.0)
         elif zone == 2:
             ring = np.full((SEGMENTS, 3), 0.16)
         else:
@@ -92,7 +90,7 @@ def _cornea_profile() -> Floats:
     height = top - floor
     bend = (rim**2 + height**2) / (2 * height)
     reach = np.arcsin(rim / bend)
-    angles = np.linspace(0, reach, 9)
+    angles = np.linspace(0, reach, 7)
     return np.stack([bend * np.sin(angles), top - bend + bend * np.cos(angles)], 1)
 
 

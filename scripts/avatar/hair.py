@@ -47,16 +47,16 @@ def _volume(rest: Floats, field: Floats) -> Floats:
     top = np.clip((rest[:, 1] - 1.560) / 0.06, 0, 1)
     back = np.clip(-(rest[:, 2] - 0.02) / 0.06, 0, 1)
     front = np.clip((rest[:, 2] - 0.06) / 0.05, 0, 1)
-    full = 0.0085 + 0.0090 * top + 0.0050 * back * (1 - top) + 0.0040 * front * top
+    full = 0.0085 + 0.0120 * top + 0.0050 * back * (1 - top) + 0.0040 * front * top
     part = 1 - 0.45 * np.exp(-(((rest[:, 0] - PART_X) / 0.006) ** 2)) * top * np.clip((rest[:, 2] + 0.01) / 0.03, 0, 1)
     return full * part * (1 - np.exp(-np.maximum(field, 0) / (0.009 + 0.006 * (1 - top))))
 
 
 def _flow(rest: Floats, out: Floats) -> Floats:
     """Unit direction in which hair lies at points with normals, (n, 3)."""
-    side = np.tanh((rest[:, 0] - PART_X) / 0.018)
+    side = np.tanh((rest[:, 0] - PART_X) / 0.030)
     top = np.clip((out[:, 1] - 0.1) / 0.6, 0, 1)
-    towards = np.stack([1.15 * side * top, -0.55 - 0.2 * (1 - top), -0.80 + 0.25 * top], 1)
+    towards = np.stack([0.85 * side * top, -0.55 - 0.2 * (1 - top), -0.80 + 0.25 * top], 1)
     towards -= (towards * out).sum(1, keepdims=True) * out
     return towards / (np.linalg.norm(towards, axis=1, keepdims=True) + 1e-9)
 
@@ -69,14 +69,35 @@ def hair(body: Part, field: Floats) -> list[Part]:
     rest, depth = scalp.rest, np.maximum(scalp.occlusion, 0)
     normal = scalp.color / np.linalg.norm(scalp.color, axis=1, keepdims=True)
     shell_stack = scalp.stack.copy()
-    shell_stack[0] += normal * (_volume(rest, depth) * 0.86 + 0.0003)[:, None]
+    shell_stack[0] += normal * (_volume(rest, depth) * 0.70 + 0.0003)[:, None]
     random = np.random.default_rng(3)
-    shade = 0.62 + 0.10 * random.normal(size=len(rest))
+    shade = 0.48 + 0.06 * random.normal(size=len(rest))
     shell = replace(
         scalp, stack=shell_stack, color=np.clip(shade[:, None] * HAIR, 0, 1), occlusion=np.ones(len(rest)),
         materials=np.full(len(scalp.triangles), material("hair")),
     )  # fmt: skip
-    return [shell, _locks(scalp, normal, depth, 500, random)]
+    return [shell, _wisps(scalp, normal, depth, random), _locks(scalp, normal, depth, 470, random)]
+
+
+def _wisps(scalp: Part, normal: Floats, depth: Floats, random: np.random.Generator) -> Part:
+    """Fine hairs that feather the hairline."""
+    dense = _surface(scalp, np.c_[normal, depth], 60000, random)
+    above_ears = float(scalp.rest[:, 1].max()) - 0.085
+    dense = dense[(dense[:, 6] < 0.0035) & (dense[:, 1] > above_ears)][:200]
+    up = dense[:, 3:6] / np.linalg.norm(dense[:, 3:6], axis=1, keepdims=True)
+    flow = _flow(dense[:, :3], up) + 0.25 * random.normal(size=up.shape)
+    flow -= (flow * up).sum(1, keepdims=True) * up
+    shares = np.array([-0.35, 0.3, 1.0])
+    length = random.uniform(0.007, 0.013, len(dense))[:, None]
+    height = np.array([0.0002, 0.0018, 0.0050]) * random.uniform(0.8, 1.3, (len(dense), 1))
+    along = flow[:, None] * (length * shares)[..., None]
+    curves = dense[:, None, :3] + along + up[:, None] * height[..., None]
+    across = np.cross(up, flow)[:, None] * np.array([0.00012, 0.00045, 0.0004])[None, :, None]
+    tone = random.uniform(0.7, 1.1, (len(dense), 1, 1)) * np.ones((1, 3, 1))
+    moved, weights = follow(curves.reshape(-1, 3), scalp.rest, scalp.stack, scalp.weights)
+    return ribbons(
+        moved.reshape(-1, len(dense), 3, 3), across, None, tone * HAIR, weights.reshape(len(dense), 3, 55), "hair"
+    )
 
 
 def _surface(part: Part, values: Floats, count: int, random: np.random.Generator) -> Floats:
@@ -95,7 +116,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     tree = cKDTree(dense[:, :3])
     points = _spread(dense, count, random)
     count = len(points)
-    steps = 5
+    steps = 4
     length = random.uniform(0.030, 0.052, count)
     place, ups, depths, flows = [], [], [], []
     at = points[:, :3]
@@ -117,13 +138,14 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     layer = random.uniform(0.0, 0.0032, count)[:, None]
     thick = np.stack([_volume(base[:, k], depths[k]) for k in range(steps)], 1)
     height = (
-        thick * (0.80 + 0.16 * np.sin(np.pi * along))
+        thick * (0.80 + 0.20 * np.sin(np.pi * along))
         + layer * np.sin(np.pi * np.clip(along * 0.9 + 0.12, 0, 1))
         + 0.0004
     )
     curves = base + up * height[..., None]
     taper = np.sin(np.pi * np.clip(along * 0.86 + 0.14, 0, 1)) ** 0.7
-    width = random.uniform(0.0024, 0.0050, count)[:, None] * np.maximum(taper, 0.03)
+    edge = np.clip(depths[0] / 0.012, 0.25, 1)[:, None] ** (1 - along)
+    width = random.uniform(0.0030, 0.0056, count)[:, None] * np.maximum(taper, 0.03) * edge
     across = np.cross(up, flow) * width[..., None]
     lift = up * (0.32 * width)[..., None]
     tone = random.uniform(0.72, 1.28, (count, 1, 1)) * (0.78 + 0.34 * np.sin(np.pi * along))[None, :, None]
@@ -138,7 +160,7 @@ def _spread(dense: Floats, count: int, random: np.random.Generator) -> Floats:
     """About `count` evenly spread rows of a dense sample."""
     order = random.permutation(len(dense))[: count * 6]
     chosen: list[int] = []
-    spacing = 0.0056
+    spacing = 0.0059
     taken = np.zeros((0, 3))
     for index in order:
         point = dense[index, :3]

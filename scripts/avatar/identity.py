@@ -138,6 +138,6 @@ DETAILS: dict[str, tuple[str, str]] = {
 DEFAULT_DETAILS: dict[tuple[str, str], float] = {
     DETAILS["eyeSize"]: 0.35, DETAILS["noseWidth"]: -0.30, DETAILS["chinWidth"]: -0.30, DETAILS["jawWidth"]: -0.30,
     DETAILS["mouthWidth"]: 0.25, DETAILS["lipUpperVolume"]: -0.25, DETAILS["headHeight"]: -0.30,
-    ("mouth/mouth-angles-up", "mouth/mouth-angles-down"): 0.30,
+    ("mouth/mouth-angles-up", "mouth/mouth-angles-down"): 0.55,
 }  # fmt: skip
 """Detail sliders that make the default face more pleasant."""

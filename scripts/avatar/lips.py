@@ -12,6 +12,8 @@ from avatar.landmarks import INNER_LIPS
 from avatar.mesh import Part
 from avatar.source import Floats, Ints
 
+OVERLAP_M = np.array([0.0, 0.00022, -0.0005])
+"""From upper to lower lip where closed: the upper one lies a little lower and in front, so that nothing shines through."""
 REACH_M = 0.0035
 """How far a correction of the lips fades out."""
 
@@ -83,7 +85,7 @@ def seal(base: Base, part: Part, place: Ints) -> None:
     pairs = seam(part, place)
     sides = lip_sides(base, part, place)
     for _ in range(6):
-        part.stack[0] += correction(part, pairs, sides, pairs.gap(part.rest), REACH_M)
+        part.stack[0] += correction(part, pairs, sides, pairs.gap(part.rest) - OVERLAP_M, REACH_M)
     opened, closed = part.stack[base.row("jawOpen")], part.stack[base.row("mouthClose")]
     for _ in range(6):
         closed += correction(part, pairs, sides, pairs.gap(opened + closed), 2 * REACH_M)

@@ -34,14 +34,14 @@ class Row(NamedTuple):
 
 
 UPPER = Row(
-    "helper-upper-teeth", (0.0088, 0.0068, 0.0078, 0.0070, 0.0068, 0.0100, 0.0095),
-    (0.0115, 0.0102, 0.0112, 0.0098, 0.0090, 0.0080, 0.0074), -0.0662, 0.0012, 0.0305, 0.043, 1.0,
+    "helper-upper-teeth", (0.0088, 0.0068, 0.0078, 0.0070, 0.0068, 0.0100),
+    (0.0115, 0.0102, 0.0112, 0.0098, 0.0090, 0.0080), -0.0662, 0.0012, 0.0305, 0.043, 1.0,
 )  # fmt: skip
 LOWER = Row(
-    "helper-lower-teeth", (0.0054, 0.0060, 0.0070, 0.0070, 0.0072, 0.0105, 0.0100),
-    (0.0088, 0.0088, 0.0098, 0.0085, 0.0080, 0.0072, 0.0068), -0.0640, -0.0012, 0.0285, 0.041, -1.0,
+    "helper-lower-teeth", (0.0054, 0.0060, 0.0070, 0.0070, 0.0072, 0.0105),
+    (0.0088, 0.0088, 0.0098, 0.0085, 0.0080, 0.0072), -0.0640, -0.0012, 0.0285, 0.041, -1.0,
 )  # fmt: skip
-AROUND, LEVELS = 12, 6
+AROUND, LEVELS = 10, 5
 
 
 def _arch(row: Row, eye_y: float, front: float, s: Floats) -> tuple[Floats, Floats, Floats]:
@@ -121,7 +121,7 @@ def _affine(base: Base, group: str, points: Floats) -> tuple[Floats, Floats]:
 
 
 def dental_arch(base: Base, row: Row) -> Part:
-    """Fourteen teeth and their gum."""
+    """Twelve teeth and their gum."""
     eye_y = float(base.joints[0, 23, 1])
     guide = base.source.group_vertices(row.group)
     front = float(base.stack[0, guide, 2].max()) + row.front_z
@@ -137,7 +137,7 @@ def dental_arch(base: Base, row: Row) -> Part:
         start += len(points)
 
     for number, s in enumerate(_centres(row)):
-        index = number - 7 if number >= 7 else 6 - number
+        index = number - 6 if number >= 6 else 5 - number
         origin, normal, tangent = (value[0] for value in _arch(row, eye_y, front, np.array([s])))
         rings, shade = _tooth(row.widths[index], row.heights[index], index, row.up)
         lift = row.up * (0.0008 * (index == 1) + 0.0004 * index * 0.6)
@@ -160,9 +160,9 @@ def dental_arch(base: Base, row: Row) -> Part:
 def _gum(row: Row, eye_y: float, front: float) -> tuple[Floats, np.ndarray, Floats]:
     """The gum of an arch: a band with scallops around each tooth."""
     ends = np.concatenate([[0.0], np.cumsum(row.widths)])
-    count = 113
+    count = 85
     s = np.linspace(-ends[-1] - 0.002, ends[-1] + 0.002, count)
-    place = np.clip(np.searchsorted(ends, np.abs(s), side="right") - 1, 0, 6)
+    place = np.clip(np.searchsorted(ends, np.abs(s), side="right") - 1, 0, 5)
     within = (np.abs(s) - ends[place]) / np.array(row.widths)[place]
     papilla = np.abs(np.clip(within, 0, 1) * 2 - 1) ** 2.5
     height = np.interp(np.abs(s), (ends[1:] + ends[:-1]) / 2, row.heights) * 0.94
@@ -188,7 +188,7 @@ def _gum(row: Row, eye_y: float, front: float) -> tuple[Floats, np.ndarray, Floa
 def tongue(base: Base) -> Part:
     """hm08's tongue, subdivided, a little lower and narrower so that it rests behind the lower teeth."""
     quads, texture = base.source.quads("helper-tongue")
-    step = subdivide(quads, base.source.uvs[texture], base.stack.shape[1], np.ones(len(quads), bool))
+    step = subdivide(quads, base.source.uvs[texture], base.stack.shape[1], base.stack[0][quads][..., 2].mean(1) > 0.095)
     stack = apply(step.operator, base.stack)
     used = np.unique(step.triangles)
     rest = stack[0, used]

@@ -88,7 +88,20 @@ def t_pose_rotations(joints: Floats) -> list[Rotation]:
             rotations[here] = _between(bone / np.linalg.norm(bone), across) * base
             _hand_down(rotations, here)
         _level_palm(rotations, joints, chain, across)
+    _legs_down(rotations, joints)
     return rotations
+
+
+def _legs_down(rotations: list[Rotation], joints: Floats) -> None:
+    """Bring the feet nearly under the hips, soles level."""
+    for hip, ankle in ((1, 7), (2, 8)):
+        side = np.sign(joints[hip, 0])
+        spread = (joints[ankle, 0] - joints[hip, 0]) * side - 0.022
+        angle = -side * np.arctan2(spread, joints[hip, 1] - joints[ankle, 1])
+        rotations[hip] = Rotation.from_rotvec([0.0, 0.0, angle])
+        _hand_down(rotations, hip)
+        rotations[ankle] = Rotation.identity()
+        _hand_down(rotations, ankle)
 
 
 def _level_palm(rotations: list[Rotation], joints: Floats, chain: tuple[int, ...], across: Floats) -> None:

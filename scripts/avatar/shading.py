@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from avatar.base import Base
+from avatar.binding import smoother
 from avatar.looks import material
 from avatar.mesh import Part, normals
 from avatar.source import Floats, Ints
 
-DIRECTIONS = 72
-CELL_M = 0.0022
+DIRECTIONS = 64
+CELL_M = 0.003
 BIAS_M = 0.0045
 
 
@@ -47,8 +48,9 @@ def openness(rest: Floats, triangles: Ints) -> Floats:
         side = np.cross(towards, [0.0, 0.0, 1.0] if abs(towards[2]) < 0.9 else [1.0, 0.0, 0.0])
         side /= np.linalg.norm(side)
         frame = np.stack([side, np.cross(towards, side)], 1)
-        low = (blockers @ frame).min(0)
-        cells = ((blockers @ frame - low) / CELL_M).astype(int)
+        flat = blockers @ frame
+        low = flat.min(0)
+        cells = ((flat - low) / CELL_M).astype(int)
         width = int(cells[:, 0].max()) + 1
         depth = np.full(width * (int(cells[:, 1].max()) + 1), -np.inf)
         np.maximum.at(depth, cells[:, 1] * width + cells[:, 0], blockers @ towards)
@@ -62,7 +64,7 @@ def openness(rest: Floats, triangles: Ints) -> Floats:
 
 def shade(base: Base, part: Part) -> Part:
     """With occlusion: seen light outside, depth behind the lips inside the mouth."""
-    seen = openness(part.rest, part.triangles)
+    seen = smoother(part.triangles, part.stack.shape[1], 3) @ openness(part.rest, part.triangles)
     open_enough = np.clip(0.30 + 0.95 * seen, 0, 1)
     names = {
         name: np.zeros(part.stack.shape[1], bool)

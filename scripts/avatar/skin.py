@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avatar.base import Base
 from avatar.hair import HAIR, hairline_of
@@ -14,6 +15,8 @@ from avatar.strands import BROW, brow_mask
 
 SKIN = np.array([0.84, 0.655, 0.555])
 LIPS = np.array([0.74, 0.41, 0.40])
+FINE_M = 0.0032
+"""Quads below this size stay as they are."""
 MOUTH = np.array([0.50, 0.19, 0.175])
 
 
@@ -22,12 +25,7 @@ def skin(base: Base) -> tuple[Part, Ints]:
     quads, texture = base.source.quads("body")
     quad_uv = base.source.uvs[texture]
     rest = base.stack[0]
-    head = rest[quads][..., 1].mean(1) > base.joints[0, 12, 1] - 0.05
-    covered = hairline_of(base, rest, np.zeros(len(rest)))[quads].min(1) > 0.012
-    deep = base.source.sample_mask("inside-mouth", quad_uv.mean(1)) > 0.6
-    deep &= rest[quads][..., 2].mean(1) < base.joints[0, 23, 2] + 0.012
-    nape = rest[quads][..., 2].mean(1) < -0.005
-    step = subdivide(quads, quad_uv, len(rest), head & ~covered & ~deep & ~nape)
+    step = subdivide(quads, quad_uv, len(rest), _coarse(base, quads, quad_uv))
     stack = apply(step.operator, base.stack)
     verts = stack.shape[1]
     part = Part(
@@ -38,6 +36,18 @@ def skin(base: Base) -> tuple[Part, Ints]:
     place = np.full(verts, -1)
     place[used] = np.arange(len(used))
     return part.cut(np.ones(len(step.triangles), bool)), place[: len(rest)]
+
+
+def _coarse(base: Base, quads: Ints, quad_uv: Floats) -> NDArray[np.bool_]:
+    """Quads to subdivide: head and neck where seen, except where hm08 is fine enough; lips and lids always."""
+    corners, centre_uv = base.stack[0][quads], quad_uv.mean(1)
+    middle = corners.mean(1)
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
+    under_hair = hairline_of(base, corners.reshape(-1, 3), np.zeros(corners.size // 3)).reshape(-1, 4).min(1) > 0.012
+    edge = np.maximum(base.source.sample_mask("lips", centre_uv), base.source.sample_mask("eyelids", centre_uv)) > 0.3
+    hidden = (base.source.sample_mask("inside-mouth", centre_uv) > 0.3) | (base.source.sample_mask("ears", centre_uv) > 0.5)
+    seen = (middle[:, 1] > base.joints[0, 12, 1] - 0.05) & (middle[:, 2] > -0.005) & ~under_hair
+    return seen & (edge | (~hidden & (longest > FINE_M)))
 
 
 def vertex_uv(part: Part) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from avatar.base import Base
@@ -16,8 +18,10 @@ LOWER_TIPS = (14833, 14830, 14834, 14835, 14836, 14837, 14838, 14839, 14840, 148
 """Edges of hm08's left lash strips, from the nose outwards."""
 LASH = np.array([0.075, 0.052, 0.045])
 BROW = np.array([0.27, 0.185, 0.13])
-BROW_LINE = ((0.0115, 0.0110, 0.0062), (0.0190, 0.0138, 0.0074), (0.0280, 0.0165, 0.0068), (0.0370, 0.0176, 0.0056),
-             (0.0450, 0.0152, 0.0038), (0.0510, 0.0115, 0.0018))  # fmt: skip
+BROW_LINE = (
+    (0.0105, 0.0122, 0.0058), (0.0190, 0.0142, 0.0070), (0.0280, 0.0164, 0.0064), (0.0370, 0.0174, 0.0054),
+    (0.0450, 0.0154, 0.0038), (0.0515, 0.0118, 0.0018),
+)  # fmt: skip
 """Middle line of the left brow: x, height above the eyeballs' middle, breadth, in metres at the default face."""
 
 
@@ -38,43 +42,62 @@ def _along(stack: Floats, line: list[int], at: Floats) -> Floats:
     return points[:, k] * (1 - share) + points[:, k + 1] * share
 
 
-def _lash_row(
-    base: Base, edges: tuple[list[int], list[int]], count: int, length: float, curl: float, seed: int
-) -> Part:
+class LashRow(NamedTuple):
+    """How one row of lashes grows."""
+
+    roots: tuple[int, ...]
+    tips: tuple[int, ...]
+    count: int
+    length: float
+    """Share of the strip's breadth."""
+    curl: float
+    """How far the middle of a hair sags below its chord, metres."""
+    liner: tuple[float, float]
+    """Middle and half breadth of the dark line along the roots, as shares of the strip's breadth."""
+
+
+LASHES = (
+    LashRow(UPPER_ROOTS, UPPER_TIPS, 68, 1.0, 0.0014, (0.20, 0.115)),
+    LashRow(LOWER_ROOTS, LOWER_TIPS, 30, 0.52, 0.0, (0.16, 0.05)),
+)
+
+
+def _lash_row(base: Base, row: LashRow, roots: list[int], tips: list[int]) -> Part:
     """One row of lashes between the root and the tip edge of a strip, with a dark line along the roots."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(row.count)
+    count = row.count
     at = np.linspace(0.05, 0.985, count) + random.uniform(-0.4, 0.4, count) / count
-    reach = length * random.uniform(0.8, 1.1, count) * np.clip(0.55 + 0.75 * at, 0, 1.1)
-    roots, tips = _along(base.stack, edges[0], at), _along(base.stack, edges[1], np.clip(at * 1.05 - 0.01, 0, 1))
-    shares = np.array([0.0, 0.4, 0.75, 1.0])
+    reach = row.length * random.uniform(0.8, 1.1, count) * np.clip(0.55 + 0.75 * at, 0, 1.1)
+    root, tip = _along(base.stack, roots, at), _along(base.stack, tips, np.clip(at * 1.05 - 0.01, 0, 1))
+    shares = np.array([0.0, 0.55, 1.0])
     ahead = reach[None, :, None, None] * shares[None, None, :, None]
-    curves = roots[:, :, None] * (1 - ahead) + tips[:, :, None] * ahead
-    curves[0, :, :, 1] += curl * (shares**2 - shares)[None]
+    curves = root[:, :, None] * (1 - ahead) + tip[:, :, None] * ahead
+    curves[0, :, :, 1] += 4 * row.curl * (shares**2 - shares)[None]
+    curves[0, :, :, 2] += 0.0022 * (shares - shares**2)[None]
     across = np.zeros_like(curves[0])
-    across[..., 0] = np.array([0.00017, 0.00015, 0.00009, 0.00001])
-    color = np.ones_like(across) * LASH
-    weights = np.repeat(base.weights[edges[0]].mean(0)[None], count * 4, 0).reshape(count, 4, 55)
-    hairs = ribbons(curves, across, None, color, weights, "lashes")
-    fine = np.linspace(0.0, 1.0, 40)
-    inner, outer = _along(base.stack, edges[0], fine), _along(base.stack, edges[1], fine)
-    line = (inner * 0.92 + outer * 0.08)[:, None]
-    wide = (
-        0.06 * np.linalg.norm(outer[0] - inner[0], axis=1)[:, None] * np.sin(np.pi * np.clip(fine, 0.04, 0.97))[:, None]
-    )
-    towards = (outer[0] - inner[0]) / np.linalg.norm(outer[0] - inner[0], axis=1)[:, None]
-    weights = np.repeat(base.weights[edges[0]].mean(0)[None], 40, 0)[None]
-    liner = ribbons(line, (towards * wide)[None], None, np.ones((1, 40, 3)) * LASH, weights, "lashes")
+    across[..., 0] = np.array([0.00024, 0.00019, 0.00002])
+    weights = np.repeat(base.weights[roots].mean(0)[None], count * 3, 0).reshape(count, 3, 55)
+    hairs = ribbons(curves, across, None, np.ones_like(across) * LASH, weights, "lashes")
+    fine = np.linspace(0.0, 1.0, 30)
+    blink = [base.row("eyeBlinkLeft"), base.row("eyeBlinkRight")]
+    curves[blink] += np.array([0.0, -0.0005, 0.0010]) * (np.abs(curves[blink]).max(-1, keepdims=True) > 0)
+    inner, outer = _along(base.stack, roots, fine), _along(base.stack, tips, fine)
+    middle, half = row.liner
+    line = inner * (1 - middle) + outer * middle
+    line[0, :, 2] += 0.0004
+    line[blink] += np.array([0.0, -0.0005, 0.0010]) * (np.abs(line[blink]).max(-1, keepdims=True) > 0)
+    wide = (outer[0] - inner[0]) * half * np.sin(np.pi * np.clip(fine, 0.03, 0.90) ** 1.6)[:, None]
+    weights = np.repeat(base.weights[roots].mean(0)[None], 30, 0)[None]
+    liner = ribbons(line[:, None], wide[None], None, np.ones((1, 30, 3)) * LASH, weights, "lashes")
     return join([hairs, liner])
 
 
 def lashes(base: Base) -> Part:
     """All four rows of lashes."""
     rows = []
-    for k, (roots, tips, count, length, curl) in enumerate((
-        (UPPER_ROOTS, UPPER_TIPS, 64, 1.0, 0.0030), (LOWER_ROOTS, LOWER_TIPS, 28, 0.50, -0.0004),
-    )):  # fmt: skip
-        rows.append(_lash_row(base, (list(roots), list(tips)), count, length, curl, 11 + k))
-        rows.append(_lash_row(base, (_mirrored(base, roots), _mirrored(base, tips)), count, length, curl, 11 + k))
+    for row in LASHES:
+        rows.append(_lash_row(base, row, list(row.roots), list(row.tips)))
+        rows.append(_lash_row(base, row, _mirrored(base, row.roots), _mirrored(base, row.tips)))
     return join(rows)
 
 
@@ -85,7 +108,7 @@ def brow_mask(base: Base, rest: Floats) -> Floats:
     x = np.abs(rest[:, 0])
     middle = np.interp(x, line[:, 0], line[:, 1])
     broad = np.interp(x, line[:, 0], line[:, 2], left=0.0, right=0.0) / 2 + 1e-6
-    ends = np.clip((x - 0.009) / 0.005, 0, 1) * np.clip((0.053 - x) / 0.005, 0, 1)
+    ends = np.clip((x - 0.008) / 0.005, 0, 1) * np.clip((0.053 - x) / 0.005, 0, 1)
     return np.exp(-(((height - middle) / (broad + 0.0012)) ** 2)) * ends * (rest[:, 2] > 0.09)
 
 
@@ -93,8 +116,8 @@ def brows(base: Base, body: Part) -> Part:
     """Both brows as hairs on the skin that lean outwards."""
     front = np.flatnonzero((body.rest[:, 2] > 0.08) & (np.abs(body.rest[:, 1] - base.joints[0, 23, 1]) < 0.04))
     guide, out = body.rest[front], normals(body.rest, body.triangles)[front]
-    line, random, count = np.array(BROW_LINE), np.random.default_rng(5), 340
-    shares = np.linspace(0, 1, 4)
+    line, random, count = np.array(BROW_LINE), np.random.default_rng(5), 250
+    shares = np.linspace(0, 1, 3)
     parts = []
     spread = random.uniform(0, 1, count) ** 0.9
     side_step = random.uniform(-0.5, 0.5, count)
@@ -103,7 +126,7 @@ def brows(base: Base, body: Part) -> Part:
     for sign in (1.0, -1.0):
         x = line[0, 0] + (line[-1, 0] - line[0, 0]) * spread
         y = np.interp(x, line[:, 0], line[:, 1]) + side_step * np.interp(x, line[:, 0], line[:, 2])
-        lean = np.interp(x, [0.0115, 0.018, 0.03, 0.05], [1.25, 0.7, 0.25, -0.35]) - 0.5 * side_step
+        lean = np.interp(x, [0.0115, 0.018, 0.03, 0.05], [0.70, 0.48, 0.20, -0.35]) - 0.5 * side_step
         reach = size * np.interp(x, [0.0115, 0.02, 0.0505], [0.75, 1.0, 0.8])
         flat = np.stack([
             sign * (x[:, None] + np.cos(lean)[:, None] * reach[:, None] * shares),
@@ -111,13 +134,13 @@ def brows(base: Base, body: Part) -> Part:
         ], -1)  # fmt: skip
         points = _on_skin(flat.reshape(-1, 2), guide, out, np.tile(0.0004 + 0.0007 * np.sin(np.pi * shares), count))
         curves, weights = follow(points, guide, body.stack[:, front], body.weights[front])
-        across = np.zeros((count, 4, 3))
-        across[..., 1] = np.array([0.00016, 0.00020, 0.00015, 0.00002]) * np.cos(lean)[:, None]
-        across[..., 0] = -sign * np.array([0.00016, 0.00020, 0.00015, 0.00002]) * np.sin(lean)[:, None]
-        color = np.ones((count, 4, 3)) * BROW * tone
-        shape = (len(curves), count, 4, 3)
+        across = np.zeros((count, 3, 3))
+        across[..., 1] = np.array([0.00018, 0.00026, 0.00003]) * np.cos(lean)[:, None]
+        across[..., 0] = -sign * np.array([0.00018, 0.00026, 0.00003]) * np.sin(lean)[:, None]
+        color = np.ones((count, 3, 3)) * BROW * tone
+        shape = (len(curves), count, 3, 3)
         parts.append(ribbons(
-            curves.reshape(shape), across, None, color, weights.reshape(count, 4, 55), "brows"
+            curves.reshape(shape), across, None, color, weights.reshape(count, 3, 55), "brows"
         ))  # fmt: skip
     return join(parts)
 
