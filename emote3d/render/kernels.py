@@ -104,6 +104,19 @@ def _reach(dx: int, dy: int) -> int:
     return (CENTRE - SAMPLE_Y[0]) * (abs(dx) + abs(dy))
 
 
+@inlined
+@no_type_check
+def _span(dx: int, row: int, first: int, last: int) -> tuple[int, int]:
+    """Narrow a range of pixels to those whose centres an edge's function, dx x + row, does not rule out."""
+    if dx > 0:
+        first = max(first, -((row + CENTRE * dx) // (SUBPIXEL * dx)))
+    elif dx < 0:
+        last = min(last, (row + CENTRE * dx) // (-SUBPIXEL * dx) + 1)
+    elif row < 0:
+        last = first
+    return first, last
+
+
 @kernel
 @no_type_check
 def _cover(
@@ -128,10 +141,11 @@ def _cover(
         z_x, z_y = vx * slope_b + wx * slope_c, vy * slope_b + wy * slope_c
         z_0 = depths[a, 0] - z_x * ax - z_y * ay
         for y in range(first_y, last_y):
-            for x in range(first_x, last_x):
-                px, py = x * SUBPIXEL + CENTRE, y * SUBPIXEL + CENTRE
-                if (ux * px + uy * py + u_most) | (vx * px + vy * py + v_most) | (wx * px + wy * py + w_most) < 0:
-                    continue
+            py = y * SUBPIXEL + CENTRE
+            from_x, to_x = _span(ux, uy * py + u_most, first_x, last_x)
+            from_x, to_x = _span(vx, vy * py + v_most, from_x, to_x)
+            from_x, to_x = _span(wx, wy * py + w_most, from_x, to_x)
+            for x in range(from_x, to_x):
                 for sample in range(4):
                     px, py = x * SUBPIXEL + SAMPLE_X[sample], y * SUBPIXEL + SAMPLE_Y[sample]
                     if (ux * px + uy * py + u0) | (vx * px + vy * py + v0) | (wx * px + wy * py + w0) < 0:

@@ -15,9 +15,9 @@ from avatar.source import Floats
 
 HAIR = np.array([0.30, 0.195, 0.130])
 HAIRLINE = (
-    (0, 0.0680), (18, 0.0690), (32, 0.0655), (46, 0.0590), (56, 0.0510), (63, 0.0420), (68, 0.0270), (71, 0.0030), (75, -0.0140),
-    (83, -0.0150), (87, 0.0030), (92, 0.0070), (108, 0.0060), (114, -0.0100), (121, -0.0330), (133, -0.0510), (150, -0.0600),
-    (180, -0.0640),
+    (0, 0.0680), (18, 0.0690), (32, 0.0650), (44, 0.0560), (53, 0.0430), (60, 0.0250), (65, 0.0060), (69, -0.0080),
+    (74, -0.0160), (82, -0.0160), (86, 0.0020), (92, 0.0080), (103, 0.0050), (108, -0.0110), (114, -0.0340), (126, -0.0490),
+    (150, -0.0560), (180, -0.0550),
 )  # fmt: skip
 """Azimuth from the face's front in degrees and height above the eyeballs' middle of the hairline, in metres."""
 PART_X = 0.022
@@ -48,7 +48,7 @@ def _volume(rest: Floats, field: Floats) -> Floats:
     back = np.clip(-(rest[:, 2] - 0.02) / 0.06, 0, 1)
     front = np.clip((rest[:, 2] - 0.06) / 0.05, 0, 1)
     full = 0.0085 + 0.0120 * top + 0.0050 * back * (1 - top) + 0.0040 * front * top
-    part = 1 - 0.45 * np.exp(-(((rest[:, 0] - PART_X) / 0.006) ** 2)) * top * np.clip((rest[:, 2] + 0.01) / 0.03, 0, 1)
+    part = 1 - 0.22 * np.exp(-(((rest[:, 0] - PART_X) / 0.006) ** 2)) * top * np.clip((rest[:, 2] + 0.01) / 0.03, 0, 1)
     return full * part * (1 - np.exp(-np.maximum(field, 0) / (0.009 + 0.006 * (1 - top))))
 
 
@@ -138,7 +138,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     layer = random.uniform(0.0, 0.0032, count)[:, None]
     thick = np.stack([_volume(base[:, k], depths[k]) for k in range(steps)], 1)
     height = (
-        thick * (0.80 + 0.20 * np.sin(np.pi * along))
+        thick * (0.80 + 0.20 * np.sin(np.pi * along) - 0.25 * along**3)
         + layer * np.sin(np.pi * np.clip(along * 0.9 + 0.12, 0, 1))
         + 0.0004
     )

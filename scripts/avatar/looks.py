@@ -27,7 +27,7 @@ LOOKS: dict[str, Look] = {
     "tongue": Look(WHITE, 0.4, 0.4, 0.6),
     "lashes": Look(WHITE, 0.8, 0.1, 0.0),
     "brows": Look(WHITE, 0.8, 0.1, 0.0),
-    "hair": Look(WHITE, 0.55, 0.3, 0.0),
+    "hair": Look(WHITE, 0.70, 0.18, 0.0),
     "shirt": Look(WHITE, 0.9, 0.08, 0.0),
     "trousers": Look(WHITE, 0.9, 0.06, 0.0),
     "shoes": Look(WHITE, 0.5, 0.3, 0.0),
