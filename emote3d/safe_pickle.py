@@ -91,7 +91,7 @@ def _from_buffer(data: object, kind: _DType, shape: object, order: object) -> _A
     return array
 
 
-def _scalar(kind: _DType, data: object) -> Any:  # noqa: ANN401
+def _scalar(kind: _DType, data: object) -> Any:
     return np.frombuffer(_bytes(data), dtype=kind.dtype)[0]
 
 
@@ -134,7 +134,7 @@ for _module in ("numpy.core", "numpy._core"):
 class _Unpickler(pickle.Unpickler):
     """Admits the names above and inert records for chumpy and scipy.sparse."""
 
-    def find_class(self, module_name: str, global_name: str, /) -> Any:  # noqa: ANN401
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
         """Look a name up in what is admitted; nothing is imported."""
         found = _ALLOWED.get((module_name, global_name))
         if found is not None:

@@ -31,7 +31,9 @@ def shaped(name: str, **coefficients: float) -> ndarray:
     """Vertices of the rest pose with shapes by name."""
     file = members(name)
     names = [*file["shape_names"], *file["expression_names"]]
-    moved = sum(file["shapedirs"][..., names.index(key)].astype(np.float64) * value for key, value in coefficients.items())
+    moved = sum(
+        file["shapedirs"][..., names.index(key)].astype(np.float64) * value for key, value in coefficients.items()
+    )
     return file["v_template"] + moved
 
 

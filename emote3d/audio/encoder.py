@@ -45,6 +45,8 @@ SILENCE_LEVEL = -13.0
 class LogMel(nn.Module):
     """Waveform to log-mel energies; frame k is centred at k * hop samples."""
 
+    filters: Tensor
+
     def __init__(self, config: CompactEncoderConfig) -> None:
         super().__init__()
         self.config = config

@@ -120,7 +120,7 @@ class Espeak:
             yield voice.languages[1:].split(b"\0")[0].decode(), voice.identifier.decode()
             index += 1
 
-    def _receive(self, wave: Any, count: int, events: Any) -> int:  # noqa: ANN401 (ctypes pointers have no public type)
+    def _receive(self, wave: Any, count: int, events: Any) -> int:
         """Collect a block of samples and its phone events."""
         if wave and count:
             self._blocks.append(np.ctypeslib.as_array(wave, (count,)).copy())

@@ -62,7 +62,7 @@ class Direction:
         """Weight of each of the eight emotions times intensity; what is left of 1 is neutral. Zeros for auto."""
         if self.is_auto:
             return (0.0,) * len(EMOTIONS)
-        weights = dict.fromkeys(EMOTIONS, 0.0)
+        weights: dict[str, float] = {name: 0.0 for name in EMOTIONS}
         for term in self.emotion.split("+"):
             name, weight = _parse_term(term)
             weights[name] += weight * (1.0 if name == "neutral" else self.intensity)

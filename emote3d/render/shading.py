@@ -27,7 +27,7 @@ class Shading(NamedTuple):
     key_direction: Vec3 = _unit(0.50, 0.58, 0.78)
     key_color: Vec3 = (1.58, 1.44, 1.30)
     fill_direction: Vec3 = _unit(-0.85, 0.10, 0.55)
-    fill_color: Vec3 = (0.45, 0.41, 0.40)
+    fill_color: Vec3 = (0.48, 0.415, 0.38)
     rim_direction: Vec3 = _unit(-0.55, 0.45, -0.75)
     rim_color: Vec3 = (0.95, 1.00, 1.10)
     sky_color: Vec3 = (0.17, 0.18, 0.20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import lightning
 import torch
@@ -52,7 +53,7 @@ class EncoderTask(lightning.LightningModule):
         self.log_dict(values, prog_bar=False)
         return 0.3 * cross_entropy + 10 * mse + 3 * closure + 10 * velocity
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """AdamW under a one-cycle schedule."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.settings.learning_rate, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import lightning
 import numpy as np
@@ -118,11 +119,11 @@ class _FaceTask(lightning.LightningModule):
         self.rng = np.random.default_rng(settings.seed)
         self.noise = torch.Generator().manual_seed(settings.seed)
 
-    def trained(self) -> list[dict[str, object]]:
+    def trained(self) -> list[dict[str, Any]]:
         """Parameter groups of the optimiser."""
         raise AssertionError("each stage names its parameters")
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """AdamW under a one-cycle schedule."""
         groups = self.trained()
         rates = [group["lr"] for group in groups]
@@ -140,7 +141,7 @@ class PriorTask(_FaceTask):
         super().__init__(settings, face)
         self.prior = prior
 
-    def trained(self) -> list[dict[str, object]]:
+    def trained(self) -> list[dict[str, Any]]:
         """All of the prior."""
         return [{"params": list(self.prior.parameters()), "lr": self.settings.learning_rate}]
 
@@ -172,10 +173,10 @@ class DecoderTask(_FaceTask):
         prior.requires_grad_(False)
         audio.requires_grad_(settings.tune_encoder)
 
-    def trained(self) -> list[dict[str, object]]:
+    def trained(self) -> list[dict[str, Any]]:
         """Content head and decoder, and perhaps the encoder."""
         rate = self.settings.learning_rate
-        groups: list[dict[str, object]] = [
+        groups: list[dict[str, Any]] = [
             {"params": [*self.latents.content.parameters(), *self.decoder.parameters()], "lr": rate}
         ]
         if self.settings.tune_encoder:

@@ -193,11 +193,14 @@ def tongue(base: Base) -> Part:
     used = np.unique(step.triangles)
     rest = stack[0, used]
     middle = rest.mean(0)
-    stack[0, used] = middle + (rest - middle) * [0.90, 0.78, 0.95] - [0.0, 0.0032, 0.0015]
+    stack[0, used] = middle + (rest - middle) * [0.90, 0.72, 0.95] - [0.0, 0.0032, 0.0015]
     jaw, _ = _affine(base, "helper-lower-teeth", rest)
     opened = stack[base.row("jawOpen")]
     front = np.clip((rest[:, 2:] - rest[:, 2].min()) / np.ptp(rest[:, 2]), 0, 1)
     opened[used] += 0.75 * front**0.5 * (jaw[base.row("jawOpen")] - opened[used])
+    reaching = stack[base.row("tongueOut")]
+    reaching[:, 2] *= 1.2
+    reaching[used, 1] += 0.005 * front[:, 0] ** 2
     verts = stack.shape[1]
     return Part(
         stack=stack, triangles=step.triangles, uv=step.uv, materials=np.full(len(step.triangles), material("tongue")),

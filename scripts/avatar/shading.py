@@ -77,8 +77,9 @@ def shade(base: Base, part: Part) -> Part:
     depth = np.clip((lips - part.rest[:, 2]) / 0.045, 0, 1)
     inside = np.clip(0.95 - 1.05 * depth**0.8, 0.06, 1)
     occlusion = open_enough
-    for name, strength in (("mouth", 0.72), ("teeth", 1.0), ("gums", 0.85), ("tongue", 0.85)):
+    for name, strength in (("mouth", 0.72), ("teeth", 1.0), ("gums", 0.85)):
         occlusion = np.where(names[name], inside * strength, occlusion)
+    occlusion = np.where(names["tongue"], np.clip(1.0 - 1.0 * depth, 0.1, 1), occlusion)
     lid = np.clip((part.rest[:, 1] - base.joints[0, 23, 1] - 0.0005) / 0.006, 0, 1)
     occlusion = np.where(names["eye"], 0.97 - 0.42 * lid, occlusion)
     occlusion = np.where(names["cornea"] | names["thin"], 1.0, occlusion)

@@ -45,7 +45,9 @@ def _coarse(base: Base, quads: Ints, quad_uv: Floats) -> NDArray[np.bool_]:
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
     under_hair = hairline_of(base, corners.reshape(-1, 3), np.zeros(corners.size // 3)).reshape(-1, 4).min(1) > 0.012
     edge = np.maximum(base.source.sample_mask("lips", centre_uv), base.source.sample_mask("eyelids", centre_uv)) > 0.3
-    hidden = (base.source.sample_mask("inside-mouth", centre_uv) > 0.3) | (base.source.sample_mask("ears", centre_uv) > 0.5)
+    hidden = (base.source.sample_mask("inside-mouth", centre_uv) > 0.3) | (
+        base.source.sample_mask("ears", centre_uv) > 0.5
+    )
     seen = (middle[:, 1] > base.joints[0, 12, 1] - 0.05) & (middle[:, 2] > -0.005) & ~under_hair
     return seen & (edge | (~hidden & (longest > FINE_M)))
 

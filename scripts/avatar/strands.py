@@ -16,7 +16,6 @@ UPPER_TIPS = (14805, 14808, 14807, 14806, 14809, 14816, 14817, 14815, 14814, 148
 LOWER_ROOTS = (14765, 14759, 14793, 14758, 14757, 14756, 14755, 14754, 14753, 14752, 14792, 14751)
 LOWER_TIPS = (14833, 14830, 14834, 14835, 14836, 14837, 14838, 14839, 14840, 14831, 14841)
 """Edges of hm08's left lash strips, from the nose outwards."""
-LASH = np.array([0.075, 0.052, 0.045])
 BROW = np.array([0.27, 0.185, 0.13])
 BROW_LINE = (
     (0.0105, 0.0122, 0.0058), (0.0190, 0.0142, 0.0070), (0.0280, 0.0164, 0.0064), (0.0370, 0.0174, 0.0054),
@@ -52,13 +51,14 @@ class LashRow(NamedTuple):
     """Share of the strip's breadth."""
     curl: float
     """How far the middle of a hair sags below its chord, metres."""
+    color: tuple[float, float, float]
     liner: tuple[float, float]
     """Middle and half breadth of the dark line along the roots, as shares of the strip's breadth."""
 
 
 LASHES = (
-    LashRow(UPPER_ROOTS, UPPER_TIPS, 68, 1.0, 0.0014, (0.20, 0.115)),
-    LashRow(LOWER_ROOTS, LOWER_TIPS, 30, 0.52, 0.0, (0.16, 0.05)),
+    LashRow(UPPER_ROOTS, UPPER_TIPS, 68, 1.0, 0.0014, (0.075, 0.052, 0.045), (0.20, 0.115)),
+    LashRow(LOWER_ROOTS, LOWER_TIPS, 24, 0.42, 0.0, (0.30, 0.20, 0.16), (0.13, 0.035)),
 )
 
 
@@ -66,7 +66,7 @@ def _lash_row(base: Base, row: LashRow, roots: list[int], tips: list[int]) -> Pa
     """One row of lashes between the root and the tip edge of a strip, with a dark line along the roots."""
     random = np.random.default_rng(row.count)
     count = row.count
-    at = np.linspace(0.05, 0.985, count) + random.uniform(-0.4, 0.4, count) / count
+    at = np.linspace(0.05, 0.95, count) + random.uniform(-0.4, 0.4, count) / count
     reach = row.length * random.uniform(0.8, 1.1, count) * np.clip(0.55 + 0.75 * at, 0, 1.1)
     root, tip = _along(base.stack, roots, at), _along(base.stack, tips, np.clip(at * 1.05 - 0.01, 0, 1))
     shares = np.array([0.0, 0.55, 1.0])
@@ -77,7 +77,7 @@ def _lash_row(base: Base, row: LashRow, roots: list[int], tips: list[int]) -> Pa
     across = np.zeros_like(curves[0])
     across[..., 0] = np.array([0.00024, 0.00019, 0.00002])
     weights = np.repeat(base.weights[roots].mean(0)[None], count * 3, 0).reshape(count, 3, 55)
-    hairs = ribbons(curves, across, None, np.ones_like(across) * LASH, weights, "lashes")
+    hairs = ribbons(curves, across, None, np.ones_like(across) * row.color, weights, "lashes")
     fine = np.linspace(0.0, 1.0, 30)
     blink = [base.row("eyeBlinkLeft"), base.row("eyeBlinkRight")]
     curves[blink] += np.array([0.0, -0.0005, 0.0010]) * (np.abs(curves[blink]).max(-1, keepdims=True) > 0)
@@ -88,7 +88,7 @@ def _lash_row(base: Base, row: LashRow, roots: list[int], tips: list[int]) -> Pa
     line[blink] += np.array([0.0, -0.0005, 0.0010]) * (np.abs(line[blink]).max(-1, keepdims=True) > 0)
     wide = (outer[0] - inner[0]) * half * np.sin(np.pi * np.clip(fine, 0.03, 0.90) ** 1.6)[:, None]
     weights = np.repeat(base.weights[roots].mean(0)[None], 30, 0)[None]
-    liner = ribbons(line[:, None], wide[None], None, np.ones((1, 30, 3)) * LASH, weights, "lashes")
+    liner = ribbons(line[:, None], wide[None], None, np.ones((1, 30, 3)) * row.color, weights, "lashes")
     return join([hairs, liner])
 
 
