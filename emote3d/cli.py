@@ -70,8 +70,8 @@ Command = (
 
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
-    options = tyro.cli(Command, prog="emote3d", description="Speech in, a talking, feeling 3D person out.")  # pyright: ignore[reportArgumentType, reportCallIssue]
     try:
+        options = tyro.cli(Command, prog="emote3d", description="Speech in, a talking, feeling 3D person out.")  # pyright: ignore[reportArgumentType, reportCallIssue]
         _run(options)
     except Emote3DError as error:
         print(f"emote3d: {error}", file=sys.stderr)

@@ -107,6 +107,8 @@ class TrainDecoder(_Stage):
 
     settings: FaceTraining = field(default_factory=FaceTraining)
     model: RegressionConfig = field(default_factory=lambda: RegressionConfig(condition_d=CONDITION_D, layers=2))
+    refine: bool = False
+    """Start from the latents and decoder that are there."""
 
     def run(self) -> None:
         """Train and save."""
@@ -114,9 +116,15 @@ class TrainDecoder(_Stage):
         audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
         prior = load_component(self.out / "prior", MotionVAE, FlintConfig)
         config = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d)
-        task = DecoderTask(
-            audio, SpeechEncoder(config), RegressionDecoder(self.model), prior, s, measure_face(open_avatar())
-        )
+        latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
+        if self.refine:
+            latents = (
+                load_component(self.out / "latents", SpeechEncoder, SpeechEncoderConfig).train().requires_grad_(True)
+            )
+            decoder = (
+                load_component(self.out / "decoder", RegressionDecoder, RegressionConfig).train().requires_grad_(True)
+            )
+        task = DecoderTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
         curve = fit(
             task, self.tape, self.runs / "decoder", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed
         )

@@ -16,6 +16,7 @@ from numba.core import config
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that runs without the interpreter lock.
 
+    Only a change of its own file makes numba compile it anew: a kernel calls no kernel of another file.
     Where neither the package's folder nor the user's cache folder can be written, the temporary folder holds the code.
     """
     compiler = njit(cache=True, nogil=True, fastmath=True)

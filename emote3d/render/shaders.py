@@ -1,4 +1,4 @@
-"""GLSL of the `gl` backend; the formula is the one of `kernels.py`, the numbers are those of `shading.py`."""
+"""GLSL of the `gl` backend; the formula is the one of `lighting.py`, the numbers are those of `shading.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The look that all backends share: lights, skin, eyes, tone curve, background.
 
 Light is linear RGB. `gl` gets these numbers as GLSL constants, `software` as a kernel argument: both follow the same
-formula, written in `shaders.py` and `kernels.py`.
+formula, written in `shaders.py` and `lighting.py`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ from numpy import ndarray
 
 from emote3d.records import Surface
 from emote3d.render.cameras import Camera, viewports
+from emote3d.render.coverage import Window, cover, project, visible_triangles
 from emote3d.render.geometry import prepare
-from emote3d.render.kernels import draw_band, project, visible_triangles
+from emote3d.render.lighting import Drawing, light_band
 from emote3d.render.shading import SHADING, background
 
 BAND_ROWS = 32
@@ -56,7 +57,7 @@ class SoftwareRenderer:
             drawing = screen, scene, eye_m, SHADING
             for top in range(0, height, BAND_ROWS):
                 window = left, left + width, top, min(top + BAND_ROWS, height)
-                jobs.append(self._workers.submit(draw_band, solids, coats, drawing, window, picture))
+                jobs.append(self._workers.submit(_draw_band, solids, coats, drawing, window, picture))
         for job in jobs:
             job.result()
         return picture
@@ -76,3 +77,14 @@ class SoftwareRenderer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _draw_band(solids: ndarray, coats: ndarray, drawing: Drawing, window: Window, picture: ndarray) -> None:
+    """Draw the rows of `window` over the backdrop that `picture` holds."""
+    left, right, top, bottom = window
+    shape = bottom - top, right - left, 4
+    nearest = np.full(shape, 1, np.float32)
+    owner, coat = np.full(shape, -1, np.int32), np.full(shape, -1, np.int32)
+    cover(solids, drawing[0], window, nearest, owner, True)
+    cover(coats, drawing[0], window, nearest, coat, False)
+    light_band((solids, owner), (coats, coat), drawing, window, picture)

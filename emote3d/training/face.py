@@ -100,13 +100,13 @@ def motion_losses(
         "coefficients": skin.square().mean(),
         "velocity": face.skin_error(skin.diff(dim=1)).mean(),
         "rotation": error[..., EXPRESSION.stop :].square().sum(dim=-1).mean(),
-        "gap": (gap_error * (1 + 2 * closed)).mean(),
+        "gap": (gap_error * (1 + 8 * closed)).mean(),
     }
 
 
 def weighted(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    weights = {"skin": 1.0, "coefficients": 60.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 0.25}
+    weights = {"skin": 1.0, "coefficients": 60.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 1.75}
     return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
 
 

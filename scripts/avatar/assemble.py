@@ -104,7 +104,9 @@ def _common(baked: Baked, part: Part, weights: Floats, joints: Floats, faces: In
 def body_members(baked: Baked) -> dict[str, np.ndarray]:
     """The file in SMPL-X's layout."""
     members = _common(baked, baked.part, baked.part.weights, baked.joints, baked.landmark_faces)
-    return members | {"kintree_table": np.array([PARENTS, range(55)]), "joint_names": np.array(SMPLX_JOINTS)}
+    hands = {f"hands_mean{side}": np.zeros(45, np.float32) for side in "lr"}
+    hands |= {f"hands_components{side}": np.eye(45, dtype=np.float32) for side in "lr"}
+    return members | hands | {"kintree_table": np.array([PARENTS, range(55)]), "joint_names": np.array(SMPLX_JOINTS)}
 
 
 def head_members(baked: Baked) -> dict[str, np.ndarray]:

@@ -71,7 +71,7 @@ def hair(body: Part, field: Floats) -> list[Part]:
     shell_stack = scalp.stack.copy()
     shell_stack[0] += normal * (_volume(rest, depth) * 0.70 + 0.0003)[:, None]
     random = np.random.default_rng(3)
-    shade = 0.48 + 0.06 * random.normal(size=len(rest))
+    shade = 0.66 + 0.05 * random.normal(size=len(rest))
     shell = replace(
         scalp, stack=shell_stack, color=np.clip(shade[:, None] * HAIR, 0, 1), occlusion=np.ones(len(rest)),
         materials=np.full(len(scalp.triangles), material("hair")),
@@ -144,7 +144,7 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
     )
     curves = base + up * height[..., None]
     taper = np.sin(np.pi * np.clip(along * 0.86 + 0.14, 0, 1)) ** 0.7
-    edge = np.clip(depths[0] / 0.012, 0.25, 1)[:, None] ** (1 - along)
+    edge = np.clip(depths[0] / 0.012, 0.42, 1)[:, None] ** (1 - along)
     width = random.uniform(0.0030, 0.0056, count)[:, None] * np.maximum(taper, 0.03) * edge
     across = np.cross(up, flow) * width[..., None]
     lift = up * (0.32 * width)[..., None]
