@@ -19,7 +19,7 @@ _ALIASES = {"angry": "anger", "surprised": "surprise", "disgusted": "disgust", "
 class Direction:
     """How the speech is to be performed."""
 
-    emotion: str = "auto"
+    emotion: str = "neutral"
     """neutral, happy, sad, surprise, fear, disgust, anger or contempt, with an optional weight and blended by +
     (happy:0.8, happy:0.6+surprise:0.4), or auto: what the voice sounds like."""
     intensity: float = 1.0
