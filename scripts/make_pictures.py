@@ -5,16 +5,18 @@ python scripts/make_pictures.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import numpy as np
 import tyro
+from torch import Tensor
 
 from emote3d import Direction, Emote3D
 from emote3d.export.film import posed, set_up
 from emote3d.files import asset_path, atomic_path
+from emote3d.records import Motion
 from emote3d.render import open_renderer
 
 
@@ -39,6 +41,13 @@ def write_png(path: Path, picture: np.ndarray) -> None:
         container.mux(stream.encode(None))
 
 
+def moments(motion: Motion, frames: list[int]) -> Motion:
+    """Some frames of a face."""
+    assert motion.face is not None
+    tensors = {name: value[frames] for name, value in vars(motion.face).items() if isinstance(value, Tensor)}
+    return Motion(face=replace(motion.face, **tensors), fps=motion.fps)
+
+
 def main(options: Options) -> None:
     """Draw one row a time, one column an emotion."""
     engine = Emote3D.from_pretrained()
@@ -48,8 +57,9 @@ def main(options: Options) -> None:
         for emotion in options.emotions:
             motion = engine.animate(asset_path("assets", "audio", "demo-congrats.flac"), Direction(emotion=emotion))
             wanted = [round(at * motion.fps) for at in options.times_s]
-            frames = {index: vertices.copy() for index, vertices in enumerate(posed(part, motion)) if index in wanted}
-            columns.append(np.concatenate([renderer.draw(frames[index]) for index in wanted]))
+            columns.append(
+                np.concatenate([renderer.draw(vertices) for vertices in posed(part, moments(motion, wanted))])
+            )
     write_png(options.output, np.concatenate(columns, axis=1))
 
 

@@ -69,14 +69,14 @@ def hair(body: Part, field: Floats) -> list[Part]:
     rest, depth = scalp.rest, np.maximum(scalp.occlusion, 0)
     normal = scalp.color / np.linalg.norm(scalp.color, axis=1, keepdims=True)
     shell_stack = scalp.stack.copy()
-    shell_stack[0] += normal * (_volume(rest, depth) * 0.70 + 0.0003)[:, None]
+    shell_stack[0] += normal * (_volume(rest, depth) * 0.83 + 0.0003)[:, None]
     random = np.random.default_rng(3)
     shade = 0.66 + 0.05 * random.normal(size=len(rest))
     shell = replace(
         scalp, stack=shell_stack, color=np.clip(shade[:, None] * HAIR, 0, 1), occlusion=np.ones(len(rest)),
         materials=np.full(len(scalp.triangles), material("hair")),
     )  # fmt: skip
-    return [shell, _wisps(scalp, normal, depth, random), _locks(scalp, normal, depth, 470, random)]
+    return [shell, _wisps(scalp, normal, depth, random), _locks(scalp, normal, depth, 580, random)]
 
 
 def _wisps(scalp: Part, normal: Floats, depth: Floats, random: np.random.Generator) -> Part:
@@ -135,17 +135,14 @@ def _locks(scalp: Part, normal: Floats, depth: Floats, count: int, random: np.ra
         at = at + flow * (room * length / (steps - 1))[:, None]
     base, up, flow = (np.stack(value, 1) for value in (place, ups, flows))
     along = np.linspace(0, 1, steps)
-    layer = random.uniform(0.0, 0.0032, count)[:, None]
+    layer = random.uniform(0.0, 0.0024, count)[:, None]
     thick = np.stack([_volume(base[:, k], depths[k]) for k in range(steps)], 1)
-    height = (
-        thick * (0.80 + 0.20 * np.sin(np.pi * along) - 0.25 * along**3)
-        + layer * np.sin(np.pi * np.clip(along * 0.9 + 0.12, 0, 1))
-        + 0.0004
-    )
+    rise = np.interp(along, [0.0, 0.35, 0.7, 1.0], [0.60, 0.96, 0.92, 0.58])
+    height = thick * rise + layer * np.sin(np.pi * along) + 0.0004
     curves = base + up * height[..., None]
     taper = np.sin(np.pi * np.clip(along * 0.86 + 0.14, 0, 1)) ** 0.7
     edge = np.clip(depths[0] / 0.012, 0.42, 1)[:, None] ** (1 - along)
-    width = random.uniform(0.0030, 0.0056, count)[:, None] * np.maximum(taper, 0.03) * edge
+    width = random.uniform(0.0024, 0.0046, count)[:, None] * np.maximum(taper, 0.03) * edge
     across = np.cross(up, flow) * width[..., None]
     lift = up * (0.32 * width)[..., None]
     tone = random.uniform(0.72, 1.28, (count, 1, 1)) * (0.78 + 0.34 * np.sin(np.pi * along))[None, :, None]
@@ -160,7 +157,7 @@ def _spread(dense: Floats, count: int, random: np.random.Generator) -> Floats:
     """About `count` evenly spread rows of a dense sample."""
     order = random.permutation(len(dense))[: count * 6]
     chosen: list[int] = []
-    spacing = 0.0059
+    spacing = 0.0053
     taken = np.zeros((0, 3))
     for index in order:
         point = dense[index, :3]
