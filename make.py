@@ -18,7 +18,7 @@ DEMO = [
 CHECKS = (
     [BIN / "ruff", "check", "."],
     [BIN / "ruff", "format", "--check", "."],
-    [BIN / "pyright"],
+    [BIN / "pyright", "--pythonpath", BIN / "python"],
     [BIN / "lint-imports"],
     [BIN / "python", "-m", "pytest"],
 )
