@@ -49,7 +49,7 @@ def main() -> int:
             install("")
             return subprocess.run([BIN / "emote3d", *DEMO], cwd=ROOT, check=False).returncode
         case ["test"]:
-            install("dev,train")
+            install("dev,train,serve,usd,plot")
             codes = [subprocess.run(check, cwd=ROOT, check=False).returncode for check in CHECKS]
             return max(codes)
         case _:

@@ -1,17 +1,34 @@
-"""Motion at another frame rate; saving it."""
+"""Motion at another frame rate; saving and loading it."""
 
 from __future__ import annotations
 
+import dataclasses
+import typing
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.errors import Emote3DError
 from emote3d.files import atomic_path
-from emote3d.records import BodyMotion, FaceMotion, Motion
+from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
+
+RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
+_SHAPES: dict[str, tuple[int | None, ...]] = {
+    "expression": (None, None),
+    "basis": (),
+    "jaw_axis_angle": (None, 3),
+    "neck_axis_angle": (None, 3),
+    "eyes_axis_angle": (None, 2, 3),
+    "joints_axis_angle": (None, 55, 3),
+    "translation_m": (None, 3),
+}
 
 
 def _neighbours(frames: int, rate: float, fps: float, duration_s: float) -> tuple[Tensor, Tensor]:
@@ -82,3 +99,52 @@ def save_motion(motion: Motion, path: str | Path) -> None:
             members |= {name: value.numpy() for name, value in vars(record).items() if isinstance(value, Tensor)}
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **members)
+
+
+def load_motion(path: str | Path) -> Motion:
+    """Read what `save_motion` wrote; nothing in the file is executed.
+
+    Raises:
+        Emote3DError: no such file, not a motion, or its arrays do not fit each other.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise Emote3DError(f"{path} cannot be read as a motion: {error}; make one with emote3d animate") from error
+    if "fps" not in arrays or not arrays.keys() & {"expression", "joints_axis_angle"}:
+        raise Emote3DError(f"{path} holds no motion of emote3d (fps with expression or joints_axis_angle)")
+    lengths = {len(arrays[name]) for name, shape in _SHAPES.items() if shape and name in arrays and arrays[name].ndim}
+    fps = float(arrays["fps"]) if arrays["fps"].shape == () and arrays["fps"].dtype.kind == "f" else 0.0
+    if len(lengths) != 1 or 0 in lengths or not 1 <= fps <= 1000:
+        raise Emote3DError(f"{path}: its arrays have {sorted(lengths)} frames at {fps:g} fps; expected one length")
+    face = _record(FaceMotion, arrays, path) if "expression" in arrays else None
+    body = _record(BodyMotion, arrays, path) if "joints_axis_angle" in arrays else None
+    return Motion(face=face, body=body, fps=fps)
+
+
+def _record(cls: type[RecordT], arrays: dict[str, np.ndarray], path: str | Path) -> RecordT:
+    """Build a record from the members that carry its fields' names, or say what is missing or misshapen."""
+    values: dict[str, Any] = {}
+    problems = []
+    for field in dataclasses.fields(cls):
+        array, shape = arrays.get(field.name), _SHAPES[field.name]
+        if array is None:
+            problems.append(f"{field.name} is missing")
+        elif field.name == "basis":
+            values["basis"] = str(array)
+            if values["basis"] not in typing.get_args(Basis):
+                problems.append(f"unknown basis '{array}'")
+        elif array.dtype.kind != "f" or not _fits(array.shape, shape) or not np.isfinite(array).all():
+            problems.append(
+                f"{field.name}: expected finite floats {shape} (None = any), got {array.dtype} {array.shape}"
+            )
+        else:
+            values[field.name] = torch.from_numpy(array.astype(np.float32))
+    if problems:
+        raise Emote3DError(f"{path}: {'; '.join(problems)}")
+    return cls(**values)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(want in (None, got) for want, got in zip(wanted, shape, strict=True))

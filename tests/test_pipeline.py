@@ -9,7 +9,8 @@ import torch
 
 from emote3d import Direction, Emote3D
 from emote3d.audio.load import load_speech
-from emote3d.motion import resample_motion, save_motion
+from emote3d.errors import Emote3DError
+from emote3d.motion import load_motion, resample_motion, save_motion
 from emote3d.names import ARKIT_52
 from emote3d.records import Motion, Speech
 from emote3d.training.geometry import lip_gap
@@ -90,3 +91,33 @@ def test_frame_rate_moves_no_pose():
     assert double.face is not None and motion.face is not None
     assert torch.allclose(double.face.expression[::2], motion.face.expression, atol=1e-6)
     assert torch.allclose(double.face.neck_axis_angle[::2], motion.face.neck_axis_angle, atol=1e-5)
+
+
+def test_a_motion_survives_its_file(tmp_path: Path):
+    motion = engine().animate(demo(1.0))
+    save_motion(motion, tmp_path / "m.npz")
+    loaded = load_motion(tmp_path / "m.npz")
+    assert motion.face is not None and loaded.face is not None
+    assert (loaded.fps, loaded.face.basis, loaded.body) == (30, "arkit52", None)
+    for name in ("expression", "jaw_axis_angle", "neck_axis_angle", "eyes_axis_angle"):
+        assert torch.equal(getattr(loaded.face, name), getattr(motion.face, name))
+
+
+@pytest.mark.parametrize("case", ["missing", "text", "other", "lengths", "nan"])
+def test_a_bad_motion_file_is_refused_in_one_line(case: str, tmp_path: Path):
+    path = tmp_path / "m.npz"
+    save_motion(engine().animate(demo(1.0)), path)
+    members = dict(np.load(path))
+    if case == "missing":
+        path.unlink()
+    elif case == "text":
+        path.write_text("no motion")
+    elif case == "other":
+        np.savez(path, poses=np.zeros((3, 165)))
+    elif case == "lengths":
+        np.savez(path, **members | {"jaw_axis_angle": np.zeros((2, 3), np.float32)})
+    else:
+        np.savez(path, **members | {"expression": members["expression"] * np.nan})
+    with pytest.raises(Emote3DError) as error:
+        load_motion(path)
+    assert "\n" not in str(error.value)

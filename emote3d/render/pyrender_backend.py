@@ -78,7 +78,8 @@ class PyrenderRenderer:
         for (projection, pose), width, backdrop in self._views:
             scene.main_camera_node = scene.add(_fixed_camera(pyrender, projection), pose=pose)
             self._offscreen.viewport_width = width
-            drawn = self._offscreen.render(scene, flags=pyrender.RenderFlags.RGBA)[0].astype(np.float32)
+            color, _ = cast("tuple[ndarray, ndarray]", self._offscreen.render(scene, flags=pyrender.RenderFlags.RGBA))
+            drawn = color.astype(np.float32)
             scene.remove_node(scene.main_camera_node)
             share = drawn[..., 3:] / 255
             pictures.append((drawn[..., :3] + backdrop * (1 - share) + 0.5).astype(np.uint8))

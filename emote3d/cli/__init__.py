@@ -1,0 +1,50 @@
+"""The command line: each verb is a frozen dataclass of options with a `run` method, in a module of its own.
+
+A verb's module imports heavy modules inside `run`, so that `emote3d --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Protocol
+
+import tyro
+
+from emote3d.cli.perform import Animate, Render
+from emote3d.errors import Emote3DError
+
+
+class Verb(Protocol):
+    """A parsed command."""
+
+    def run(self) -> None:
+        """Do what was asked; raises Emote3DError where the user can mend it."""
+
+
+VERBS: dict[str, tuple[type[Verb], str]] = {
+    "render": (Render, "Speech to a video of the talking avatar."),
+    "animate": (Animate, "Speech to motion parameters (npz)."),
+}
+"""Name on the command line, options, one line of help."""
+
+
+def _command() -> type:
+    """The union of all verbs, as tyro wants it."""
+    union: object = None
+    for name, (verb, description) in VERBS.items():
+        option = Annotated[verb, tyro.conf.subcommand(name, description=description)]
+        union = option if union is None else union | option  # pyright: ignore[reportOperatorIssue]
+    return union  # pyright: ignore[reportReturnType]
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line on stderr and exit code 2."""
+    try:
+        verb: Verb = tyro.cli(_command(), prog="emote3d", description="Speech in, a talking, feeling 3D person out.")
+        verb.run()
+    except Emote3DError as error:
+        print(f"emote3d: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("emote3d: interrupted, nothing was written", file=sys.stderr)
+        sys.exit(130)

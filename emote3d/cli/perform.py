@@ -1,0 +1,105 @@
+"""`emote3d render` and `emote3d animate`: a recording performed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from emote3d.cli.reporting import Flat, Reporting
+from emote3d.errors import Emote3DError
+from emote3d.latents.direction import Direction
+
+if TYPE_CHECKING:
+    from emote3d.pipeline import Emote3D
+    from emote3d.records import Motion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance(Reporting):
+    """What every verb that performs a recording takes."""
+
+    speech: tyro.conf.Positional[Path]
+    """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """File to write."""
+    direction: Flat[Direction] = field(default_factory=Direction)
+    fps: float = 30.0
+    """Frames per second of the result."""
+    seed: int = 0
+    """Seed of blinks, gaze and head drift; the same seed gives the same motion."""
+    checkpoint: Path | None = None
+    """Checkpoint folder (default: the shipped open-v1)."""
+
+    def check_output(self, suffix: str) -> None:
+        """Refuse a place that cannot be written before the work begins."""
+        from emote3d.files import require_writable
+
+        if self.output.suffix.lower() != suffix:
+            raise Emote3DError(f"the output of this verb ends in {suffix}, got '{self.output}'")
+        require_writable(self.output)
+
+    def perform(self) -> tuple[Emote3D, Motion]:
+        """The engine and what it made of the recording."""
+        from emote3d.pipeline import Emote3D
+
+        engine = Emote3D.from_pretrained(self.checkpoint)
+        return engine, engine.animate(self.speech, self.direction, seed=self.seed, fps=self.fps)
+
+    def done(self, motion: Motion, started_s: float, **facts: object) -> None:
+        """Report the written file."""
+        seconds = round(time.monotonic() - started_s, 2)
+        facts = {"frames": motion.frames, "fps": motion.fps, **facts, "output": str(self.output), "seconds": seconds}
+        self.report(facts, f"{self.output}: {motion.frames} frames at {motion.fps:g} fps in {seconds} s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Animate(Performance):
+    """Speech to motion parameters: an npz of coefficients, jaw, neck and eyes."""
+
+    def run(self) -> None:
+        """Perform and save."""
+        from emote3d.motion import save_motion
+
+        started_s = time.monotonic()
+        self.check_output(".npz")
+        _, motion = self.perform()
+        save_motion(motion, self.output)
+        self.done(motion, started_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render(Performance):
+    """Speech to a video of the talking avatar."""
+
+    view: str = "face"
+    """face, left, right, upper or full; several side by side with commas: face,left,full."""
+    size: str = "512x512"
+    """Width x height of the whole picture in pixels, even numbers."""
+    backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
+    """Renderer; auto takes OpenGL where there is one, else the software rasteriser."""
+
+    def run(self) -> None:
+        """Perform and film."""
+        from emote3d.export.film import film, parse_size, parse_views
+
+        started_s = time.monotonic()
+        self.check_output(".mp4")
+        views, size = parse_views(self.view), parse_size(self.size)
+        engine, motion = self.perform()
+        with self.progress("drawing", motion.frames) as advance:
+            shot = film(
+                engine.avatar,
+                motion,
+                self.output,
+                sound=self.speech,
+                views=views,
+                size=size,
+                backend=self.backend,
+                advance=advance,
+            )
+        self.say(shot.note)
+        self.done(motion, started_s, backend=shot.backend, size=list(size), views=list(views))
