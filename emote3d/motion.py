@@ -84,12 +84,8 @@ def resample_motion(motion: Motion, fps: float, duration_s: float | None = None)
     return Motion(face=face, body=body, fps=fps)
 
 
-def save_motion(motion: Motion, path: str | Path) -> None:
-    """Write a motion as npz: the fields of its records, `fps` and the coefficient names. Same motion, same bytes.
-
-    Raises:
-        Emote3DError: the path cannot be written.
-    """
+def motion_members(motion: Motion) -> dict[str, np.ndarray]:
+    """What an npz of a motion holds: the fields of its records, `fps` and the coefficient names."""
     members: dict[str, np.ndarray] = {"fps": np.array(float(motion.fps))}
     if motion.face is not None:
         members["basis"] = np.array(motion.face.basis)
@@ -97,8 +93,17 @@ def save_motion(motion: Motion, path: str | Path) -> None:
     for record in (motion.face, motion.body):
         if record is not None:
             members |= {name: value.numpy() for name, value in vars(record).items() if isinstance(value, Tensor)}
+    return members
+
+
+def save_motion(motion: Motion, path: str | Path) -> None:
+    """Write a motion as npz (`motion_members`). Same motion, same bytes.
+
+    Raises:
+        Emote3DError: the path cannot be written.
+    """
     with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, **members)
+        np.savez_compressed(temporary, allow_pickle=False, **motion_members(motion))
 
 
 def load_motion(path: str | Path) -> Motion:

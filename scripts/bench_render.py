@@ -20,8 +20,8 @@ import torch
 
 from emote3d.body import open_avatar
 from emote3d.errors import Emote3DError
-from emote3d.export import write_video
 from emote3d.export.film import parse_size, set_up
+from emote3d.export.video import write_video
 from emote3d.names import ARKIT_52
 from emote3d.records import FaceMotion, Motion
 from emote3d.render import Renderer, open_renderer

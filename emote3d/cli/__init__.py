@@ -10,6 +10,7 @@ from typing import Annotated, Protocol
 
 import tyro
 
+from emote3d.cli.export import ExportMotion
 from emote3d.cli.perform import Animate, Render
 from emote3d.errors import Emote3DError
 
@@ -23,7 +24,8 @@ class Verb(Protocol):
 
 VERBS: dict[str, tuple[type[Verb], str]] = {
     "render": (Render, "Speech to a video of the talking avatar."),
-    "animate": (Animate, "Speech to motion parameters (npz)."),
+    "animate": (Animate, "Speech to motion, in the formats of other tools."),
+    "export": (ExportMotion, "A motion file into the formats of other tools."),
 }
 """Name on the command line, options, one line of help."""
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from emote3d.cli.export import Outputs, report_outputs
 from emote3d.cli.reporting import Flat, Reporting
 from emote3d.errors import Emote3DError
+from emote3d.export.formats import ExportOptions, check_outputs
 from emote3d.latents.direction import Direction
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ class Performance(Reporting):
 
     speech: tyro.conf.Positional[Path]
     """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """File to write."""
     direction: Flat[Direction] = field(default_factory=Direction)
     fps: float = 30.0
     """Frames per second of the result."""
@@ -34,14 +34,6 @@ class Performance(Reporting):
     checkpoint: Path | None = None
     """Checkpoint folder (default: the shipped open-v1)."""
 
-    def check_output(self, suffix: str) -> None:
-        """Refuse a place that cannot be written before the work begins."""
-        from emote3d.files import require_writable
-
-        if self.output.suffix.lower() != suffix:
-            raise Emote3DError(f"the output of this verb ends in {suffix}, got '{self.output}'")
-        require_writable(self.output)
-
     def perform(self) -> tuple[Emote3D, Motion]:
         """The engine and what it made of the recording."""
         from emote3d.pipeline import Emote3D
@@ -49,32 +41,35 @@ class Performance(Reporting):
         engine = Emote3D.from_pretrained(self.checkpoint)
         return engine, engine.animate(self.speech, self.direction, seed=self.seed, fps=self.fps)
 
-    def done(self, motion: Motion, started_s: float, **facts: object) -> None:
-        """Report the written file."""
-        seconds = round(time.monotonic() - started_s, 2)
-        facts = {"frames": motion.frames, "fps": motion.fps, **facts, "output": str(self.output), "seconds": seconds}
-        self.report(facts, f"{self.output}: {motion.frames} frames at {motion.fps:g} fps in {seconds} s")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Animate(Performance):
-    """Speech to motion parameters: an npz of coefficients, jaw, neck and eyes."""
+    """Speech to motion in the formats of other tools; the suffix of each output picks its format."""
+
+    outputs: Outputs = ()
+    """File to write; may be given several times."""
+    avatar: Path | None = None
+    """Your FLAME or SMPL-X file for the formats that carry a mesh (default: the open avatar)."""
+    options: Flat[ExportOptions] = field(default_factory=ExportOptions)
 
     def run(self) -> None:
-        """Perform and save."""
-        from emote3d.motion import save_motion
+        """Perform and write."""
+        from emote3d.export.registry import Export, export
 
         started_s = time.monotonic()
-        self.check_output(".npz")
+        check_outputs(self.outputs)
         _, motion = self.perform()
-        save_motion(motion, self.output)
-        self.done(motion, started_s)
+        for note in export(Export(motion, self.speech, self.avatar, self.options), self.outputs):
+            self.say(note)
+        report_outputs(self, motion, self.outputs, started_s)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Render(Performance):
     """Speech to a video of the talking avatar."""
 
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """File to write."""
     view: str = "face"
     """face, left, right, upper or full; several side by side with commas: face,left,full."""
     size: str = "512x512"
@@ -103,3 +98,17 @@ class Render(Performance):
             )
         self.say(shot.note)
         self.done(motion, started_s, backend=shot.backend, size=list(size), views=list(views))
+
+    def check_output(self, suffix: str) -> None:
+        """Refuse a place that cannot be written before the work begins."""
+        from emote3d.files import require_writable
+
+        if self.output.suffix.lower() != suffix:
+            raise Emote3DError(f"the output of this verb ends in {suffix}, got '{self.output}'")
+        require_writable(self.output)
+
+    def done(self, motion: Motion, started_s: float, **facts: object) -> None:
+        """Report the written file."""
+        seconds = round(time.monotonic() - started_s, 2)
+        facts = {"frames": motion.frames, "fps": motion.fps, **facts, "output": str(self.output), "seconds": seconds}
+        self.report(facts, f"{self.output}: {motion.frames} frames at {motion.fps:g} fps in {seconds} s")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from emote3d.errors import Emote3DError
-from emote3d.export import write_video
+from emote3d.export.video import write_video
 from emote3d.records import Speech
 
 SIZE = (64, 48)

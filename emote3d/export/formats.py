@@ -1,0 +1,89 @@
+"""Which formats there are: suffix, what is in the file, and the function that writes it.
+
+Imports no torch, so that the command line stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from emote3d.errors import Emote3DError
+from emote3d.files import require_writable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Choices that some formats offer."""
+
+    morphs: Literal[8, 32, 52] = 52
+    """How many face shapes a .glb, .usd or .blend may have; fewer are chosen to fit the motion best."""
+    visemes: bool = False
+    """Add the 15 Oculus visemes where the format has a place for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """A kind of file."""
+
+    function: str
+    """`module:function` of an `emote3d.export.registry.Write`; imported when it is used."""
+    description: str
+    """What the file holds, for the list of formats."""
+    rates: tuple[int, ...] = ()
+    """Frame rates that the readers of this format know; empty: any."""
+
+
+_AMASS_RATES = (30, 60, 120)
+
+WRITERS: dict[str, Writer] = {
+    ".npz": Writer(
+        function="emote3d.export.amass:write_npz",
+        description="SMPL-X/AMASS layout (poses, trans, betas, expressions) with the coefficients beside it",
+        rates=_AMASS_RATES,
+    ),
+}
+"""Suffix to writer. A new format is one entry here and one module."""
+
+
+def known_suffixes() -> str:
+    """All suffixes, for messages."""
+    return ", ".join(sorted(WRITERS))
+
+
+def writer_for(path: Path) -> Writer:
+    """Find the writer that a file name asks for.
+
+    Raises:
+        Emote3DError: no format has this suffix; the message lists those that are known.
+    """
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise Emote3DError(f"expected an output ending in one of {known_suffixes()}; got '{path}'")
+    return writer
+
+
+def check_outputs(paths: Sequence[Path]) -> None:
+    """Refuse outputs that cannot be written before the work begins.
+
+    Raises:
+        Emote3DError: none, two alike, an unknown suffix, or a place that cannot be written.
+    """
+    if not paths:
+        raise Emote3DError(f"expected at least one output (-o FILE ending in one of {known_suffixes()}); got none")
+    places = []
+    for path in paths:
+        writer_for(path)
+        places.append(require_writable(path))
+    doubled = sorted({str(place) for place in places if places.count(place) > 1})
+    if doubled:
+        raise Emote3DError(f"expected every output once; got {', '.join(doubled)} twice")
+
+
+def fitting_rate(writer: Writer, fps: float) -> float:
+    """The rate that a format's readers know and that is nearest above (or, failing that, below) a motion's."""
+    if not writer.rates or fps in writer.rates:
+        return fps
+    return float(min((rate for rate in writer.rates if rate >= fps), default=max(writer.rates)))
