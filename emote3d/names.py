@@ -28,3 +28,6 @@ SMPLX_JOINTS = (
 
 FLAME_JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 """The five joints of FLAME in its order."""
+
+OCULUS_VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
+"""The 15 visemes of Oculus (Meta) LipSync in its order; morph targets are called `viseme_sil`, `viseme_PP` and so on."""

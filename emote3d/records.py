@@ -5,13 +5,15 @@ Metres, seconds, radians; +y up, the face looks along +z, the avatar's left is +
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from emote3d.names import ARKIT_52
+from emote3d.names import ARKIT_52, OCULUS_VISEMES
 
 Basis = Literal["arkit52", "flame2020", "flame2023", "smplx2020"]
 """The meaning of expression coefficients; bases are never mixed without a retarget map."""
@@ -97,9 +99,18 @@ class BodyMotion:
     """Displacement of the pelvis from its rest place, metres."""
 
 
+@runtime_checkable
+class Skeleton(Protocol):
+    """What can say where its joints come to lie; a `BodyModel` can."""
+
+    def joint_positions(self, motion: Motion) -> Float[Tensor, "frames joints 3"]:
+        """Joint positions in metres."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """Face and body over time; either may be missing."""
+    """Face and body over time; either may be missing. The methods are for engines: they give numpy arrays."""
 
     face: FaceMotion | None = None
     body: BodyMotion | None = None
@@ -113,6 +124,62 @@ class Motion:
             return self.face.expression.shape[0]
         assert self.body is not None, "a motion has a face or a body"
         return self.body.joints_axis_angle.shape[0]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.fps
+
+    def arkit(self) -> tuple[tuple[str, ...], Float[np.ndarray, "frames 52"]]:
+        """Names and coefficients of ARKit's 52 shapes.
+
+        Raises:
+            Emote3DError: no face, or one in another basis (`emote3d retarget` makes an ARKit one of it).
+        """
+        from emote3d.engine import arkit
+
+        return ARKIT_52, arkit(self)
+
+    def visemes(self) -> tuple[tuple[str, ...], Float[np.ndarray, "frames 15"]]:
+        """Names and weights of the 15 Oculus visemes; each frame adds up to 1. Raises as `arkit`."""
+        from emote3d.engine import visemes
+
+        return OCULUS_VISEMES, visemes(self)
+
+    def joint_quaternions(self, order: Literal["xyzw", "wxyz"] = "xyzw") -> Float[np.ndarray, "frames 55 4"]:
+        """Local rotation of the 55 SMPL-X joints relative to the T-pose, face and body put together."""
+        from emote3d.engine import joint_quaternions
+
+        return joint_quaternions(self, order)
+
+    def joint_positions(self, skeleton: Skeleton) -> Float[np.ndarray, "frames joints 3"]:
+        """Where the joints of an avatar, e.g. `open_avatar()`, come to lie, metres."""
+        return skeleton.joint_positions(self).numpy()
+
+    def resample(self, fps: float) -> Motion:
+        """Motion at another frame rate: slerp for rotations, cubic for the rest."""
+        from emote3d.motion import resample_motion
+
+        return resample_motion(self, fps)
+
+    def slice(self, t0: float, t1: float | None = None) -> Motion:
+        """Cut out the frames from t0 up to t1 seconds; raises `Emote3DError` where there is none."""
+        from emote3d.timeline import slice_motion
+
+        return slice_motion(self, t0, t1)
+
+    def blend(self, other: Motion, weight: float | Float[Tensor, "frames"]) -> Motion:
+        """Mix with another motion, 0 = this one, 1 = the other; see `timeline.blend_motions`."""
+        from emote3d.timeline import blend_motions
+
+        return blend_motions(self, other, weight)
+
+    @staticmethod
+    def concatenate(motions: Sequence[Motion], overlap_s: float = 0.0) -> Motion:
+        """Join motions, faded over `overlap_s` seconds; see `timeline.concatenate_motions`."""
+        from emote3d.timeline import concatenate_motions
+
+        return concatenate_motions(motions, overlap_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from emote3d.body.cropping import kept_faces
-from emote3d.body.posing import check_motion, joint_rotations
 from emote3d.body.skinning import joint_transforms, skin
 from emote3d.errors import Emote3DError
 from emote3d.names import SMPLX_JOINTS
-from emote3d.records import Basis, BodyMotion, FaceMotion, Mesh, Motion, Surface
+from emote3d.posing import check_motion, joint_rotations
+from emote3d.records import Basis, FaceMotion, Mesh, Motion, Surface
+from emote3d.timeline import frames_of
 
 Part = Literal["head", "upper", "full"]
 _CHUNK = 32
@@ -104,7 +105,7 @@ class BodyModel:
         """
         check_motion(motion, self.basis, len(self.expression_names))
         for start in range(0, max(motion.frames, 1), frames):
-            yield self._pose(_frames_of(motion, slice(start, start + frames)))
+            yield self._pose(frames_of(motion, slice(start, start + frames)))
 
     def rest(self) -> Mesh:
         """One frame of the model standing still with a neutral face."""
@@ -175,39 +176,38 @@ class BodyModel:
                 changes[field.name] = value.to(target)
         return dataclasses.replace(self, **changes)  # pyright: ignore[reportArgumentType]
 
-    def _pose(self, motion: Motion) -> Mesh:
+    def joint_positions(self, motion: Motion) -> Float[Tensor, "frames joints 3"]:
+        """Where the joints come to lie, metres, without the cost of the vertices; raises as `check_motion`."""
+        check_motion(motion, self.basis, len(self.expression_names))
+        return self._joints(motion)[2]
+
+    def _joints(self, motion: Motion) -> tuple[Tensor, Tensor, Tensor]:
+        """Local rotations, transforms from the rest pose, and positions of the joints."""
         rotations = joint_rotations(motion, self.still, self.pose_offset)
-        vertices = self.template_m.expand(len(rotations), -1, -1)
         rest_joints_m = self.joints_m[None]
+        if motion.face is not None:
+            coefficients = motion.face.expression.to(self.template_m)
+            moved = self.joint_expression_dirs[..., : coefficients.shape[1]]
+            rest_joints_m = rest_joints_m + torch.einsum("jcn,fn->fjc", moved, coefficients)
+        transforms, joints_m = joint_transforms(rotations, rest_joints_m, self.parents)
+        return rotations, transforms, self._moved(joints_m, motion)
+
+    def _moved(self, points_m: Float[Tensor, "frames points 3"], motion: Motion) -> Float[Tensor, "frames points 3"]:
+        """Points of a whole body taken to where the motion's pelvis goes."""
+        if motion.body is None or len(self.joint_names) != len(SMPLX_JOINTS):
+            return points_m
+        return points_m + motion.body.translation_m.to(points_m)[:, None]
+
+    def _pose(self, motion: Motion) -> Mesh:
+        rotations, transforms, joints_m = self._joints(motion)
+        vertices = self.template_m.expand(len(rotations), -1, -1)
         if motion.face is not None:
             coefficients = motion.face.expression.to(self.template_m)
             dirs = self.expression_dirs[: coefficients.shape[1]]
             delta = (coefficients @ dirs.flatten(1)).unflatten(1, (3, -1))
             vertices = vertices.index_add(2, self.moving_verts, delta)
-            moved = self.joint_expression_dirs[..., : coefficients.shape[1]]
-            rest_joints_m = rest_joints_m + torch.einsum("jcn,fn->fjc", moved, coefficients)
         if self.pose_dirs is not None:
             feature = (rotations[:, 1:] - torch.eye(3).to(rotations)).flatten(1)
             vertices = vertices + (feature @ self.pose_dirs.flatten(1)).view_as(vertices)
-        transforms, joints_m = joint_transforms(rotations, rest_joints_m, self.parents)
         vertices_m = skin(vertices, transforms[:, self.skin_joints], self.skin_weights)
-        if motion.body is not None and len(self.joint_names) == len(SMPLX_JOINTS):
-            translation_m = motion.body.translation_m.to(vertices_m)[:, None]
-            vertices_m, joints_m = vertices_m + translation_m, joints_m + translation_m
-        return Mesh(vertices_m=vertices_m, joints_m=joints_m, surface=self.surface)
-
-
-def _frames_of(motion: Motion, frames: slice) -> Motion:
-    """Cut some frames out of a motion."""
-    face, body = motion.face, motion.body
-    if face is not None:
-        face = FaceMotion(
-            expression=face.expression[frames],
-            basis=face.basis,
-            jaw_axis_angle=face.jaw_axis_angle[frames],
-            neck_axis_angle=face.neck_axis_angle[frames],
-            eyes_axis_angle=face.eyes_axis_angle[frames],
-        )
-    if body is not None:
-        body = BodyMotion(joints_axis_angle=body.joints_axis_angle[frames], translation_m=body.translation_m[frames])
-    return Motion(face=face, body=body, fps=motion.fps)
+        return Mesh(vertices_m=self._moved(vertices_m, motion), joints_m=joints_m, surface=self.surface)
