@@ -33,6 +33,8 @@ _RECIPES: dict[str, dict[str, float]] = {
 """ARKit coefficients at the height of each viseme in ordinary speech; a name without its side stands for both."""
 _WEIGHT = {"mouthPress": 1.5, "mouthRollUpper": 2.0, "mouthLowerDown": 0.7, "mouthUpperUp": 0.7, "mouthDimple": 0.5}
 """How much a shape counts: more where it tells visemes apart, less where emotions move it too."""
+_LOCALITY = 0.03
+"""How much a mixture of distant recipes (aa and U for O) is disliked, relative to the misfit."""
 _STEPS = 300
 
 
@@ -62,16 +64,18 @@ def _onto_simplex(x: Float[Tensor, "frames visemes"]) -> Float[Tensor, "frames v
 def viseme_weights(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 15"]:
     """ARKit coefficients to weights of the Oculus visemes in their order; each row adds up to 1.
 
-    Convex least squares, solved by accelerated projected gradients (Beck and Teboulle 2009).
+    Convex least squares with a price on recipes far from the frame, solved by accelerated projected gradients
+    (Beck and Teboulle 2009).
     """
     table, choice = _recipes()
     wanted = expression.float() @ choice
     step = 1 / torch.linalg.matrix_norm(table, ord=2).square()
+    price = _LOCALITY * torch.cdist(wanted, table).square() / 2
     weights = torch.zeros(len(expression), len(OCULUS_VISEMES))
     weights[:, 0] = 1
     ahead, momentum = weights, 1.0
     for _ in range(_STEPS):
-        moved = _onto_simplex(ahead - step * (ahead @ table - wanted) @ table.T)
+        moved = _onto_simplex(ahead - step * ((ahead @ table - wanted) @ table.T + price))
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         ahead = moved + (momentum - 1) / following * (moved - weights)
         weights, momentum = moved, following
