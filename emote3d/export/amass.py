@@ -10,12 +10,12 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from emote3d.body import relaxed_stance
-from emote3d.body.posing import joint_rotations
 from emote3d.export.formats import WRITERS
 from emote3d.export.registry import Export
 from emote3d.files import atomic_path
 from emote3d.motion import motion_members
 from emote3d.names import SMPLX_JOINTS
+from emote3d.posing import joint_rotations
 from emote3d.records import FaceMotion, Motion
 from emote3d.rotations import matrix_to_axis_angle
 
