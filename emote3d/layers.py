@@ -5,6 +5,8 @@ PyTorch's fused fast path turns a float mask into a boolean one and silently bre
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,10 +23,33 @@ def alibi_bias(heads: int, frames: int, period: int = 1) -> Float[Tensor, "heads
     return -slopes[:, None, None] * distance
 
 
+def distance_bias(
+    heads: int, query_at: Float[Tensor, "queries"], key_at: Float[Tensor, "keys"]
+) -> Float[Tensor, "heads queries keys"]:
+    """Additive attention bias `-2^(-8(h+1)/heads) * |t_i - t_j|` between tokens at any times (ALiBi off the grid)."""
+    slopes = 2.0 ** (-8.0 * torch.arange(1, heads + 1, device=query_at.device) / heads)
+    return -slopes[:, None, None] * (query_at[:, None] - key_at[None, :]).abs()
+
+
+def attend(
+    query: Float[Tensor, "batch queries d"],
+    key: Float[Tensor, "batch keys d"],
+    value: Float[Tensor, "batch keys d"],
+    heads: int,
+    bias: Float[Tensor, "heads queries keys"] | None = None,
+) -> Float[Tensor, "batch queries d"]:
+    """Multi-head attention of projected tokens, written out; `bias` is added to the scaled scores."""
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if bias is not None:
+        scores = scores + bias
+    return (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
+
+
 class EncoderLayer(nn.Module):
     """Post-norm transformer encoder layer with explicit attention and exact GELU (same weights as `nn.TransformerEncoderLayer`)."""
 
-    def __init__(self, d: int, heads: int, feedforward_d: int) -> None:
+    def __init__(self, d: int, heads: int, feedforward_d: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
         self.in_proj = nn.Linear(d, 3 * d)
@@ -33,17 +58,74 @@ class EncoderLayer(nn.Module):
         self.linear2 = nn.Linear(feedforward_d, d)
         self.norm1 = nn.LayerNorm(d)
         self.norm2 = nn.LayerNorm(d)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch frames d"], bias: Float[Tensor, "heads frames frames"]
+        self, x: Float[Tensor, "batch frames d"], bias: Float[Tensor, "heads frames frames"] | None = None
     ) -> Float[Tensor, "batch frames d"]:
         """Attend over all frames with the additive bias."""
-        batch, frames, d = x.shape
-        query, key, value = self.in_proj(x).view(batch, frames, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        scores = query @ key.transpose(-1, -2) * (d // self.heads) ** -0.5 + bias
-        attended = (scores.softmax(dim=-1) @ value).transpose(1, 2).reshape(batch, frames, d)
-        x = self.norm1(x + self.out_proj(attended))
-        return self.norm2(x + self.linear2(nn.functional.gelu(self.linear1(x))))
+        query, key, value = self.in_proj(x).chunk(3, dim=-1)
+        attended = attend(query, key, value, self.heads, bias)
+        x = self.norm1(x + self.dropout(self.out_proj(attended)))
+        hidden = self.dropout(nn.functional.gelu(self.linear1(x)))
+        return self.norm2(x + self.dropout(self.linear2(hidden)))
+
+
+class DecoderLayer(EncoderLayer):
+    """Post-norm transformer decoder layer: attention to itself, then to a memory, then the feed-forward network."""
+
+    def __init__(self, d: int, heads: int, feedforward_d: int, dropout: float = 0.0) -> None:
+        super().__init__(d, heads, feedforward_d, dropout)
+        self.cross_query = nn.Linear(d, d)
+        self.cross_memory = nn.Linear(d, 2 * d)
+        self.cross_out = nn.Linear(d, d)
+        self.norm3 = nn.LayerNorm(d)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch frames d"],
+        bias: Float[Tensor, "heads frames frames"] | None = None,
+        memory: Float[Tensor, "batch keys d"] | None = None,
+        memory_bias: Float[Tensor, "heads frames keys"] | None = None,
+    ) -> Float[Tensor, "batch frames d"]:
+        """Attend over the frames and over the memory."""
+        assert memory is not None, "a decoder layer attends to a memory"
+        query, key, value = self.in_proj(x).chunk(3, dim=-1)
+        attended = attend(query, key, value, self.heads, bias)
+        x = self.norm1(x + self.dropout(self.out_proj(attended)))
+        key, value = self.cross_memory(memory).chunk(2, dim=-1)
+        attended = attend(self.cross_query(x), key, value, self.heads, memory_bias)
+        x = self.norm2(x + self.dropout(self.cross_out(attended)))
+        hidden = self.dropout(nn.functional.gelu(self.linear1(x)))
+        return self.norm3(x + self.dropout(self.linear2(hidden)))
+
+
+class SkipTransformer(nn.Module):
+    """A U of layers: the output of each layer before the middle joins the input of its counterpart behind it.
+
+    Chen et al., "Executing your commands via motion diffusion in latent space" (MLD), CVPR 2023; after Bao et al., U-ViT.
+    """
+
+    def __init__(self, layer: Callable[[], nn.Module], d: int, layers: int) -> None:
+        super().__init__()
+        assert layers % 2 == 1, "a skip transformer has a middle layer"
+        half = layers // 2
+        self.input_blocks = nn.ModuleList(layer() for _ in range(half))
+        self.middle_block = layer()
+        self.output_blocks = nn.ModuleList(layer() for _ in range(half))
+        self.joins = nn.ModuleList(nn.Linear(2 * d, d) for _ in range(half))
+        self.norm = nn.LayerNorm(d)
+
+    def forward(self, x: Float[Tensor, "batch frames d"], *context: Tensor | None) -> Float[Tensor, "batch frames d"]:
+        """Run the U; `context` (biases, memory) goes to each layer."""
+        skipped = []
+        for block in self.input_blocks:
+            x = block(x, *context)
+            skipped.append(x)
+        x = self.middle_block(x, *context)
+        for join, block in zip(self.joins, self.output_blocks, strict=True):
+            x = block(join(torch.cat([x, skipped.pop()], dim=-1)), *context)
+        return self.norm(x)
 
 
 class AlibiEncoder(nn.Module):
