@@ -31,10 +31,9 @@ _SHAPES: dict[str, tuple[int | None, ...]] = {
 }
 
 
-def _neighbours(frames: int, rate: float, fps: float, duration_s: float) -> tuple[Tensor, Tensor]:
+def _neighbours(frames: int, position: Float[Tensor, "new_frames"]) -> tuple[Tensor, Tensor]:
     """Index of the frame before each new frame, and how far beyond it the new one lies."""
-    count = max(1, round(duration_s * fps))
-    position = (torch.arange(count, dtype=torch.float64) * (rate / fps)).clamp(max=frames - 1)
+    position = position.clamp(0, frames - 1)
     index = position.floor().long()
     return index, (position - index).float()
 
@@ -65,7 +64,14 @@ def resample_motion(motion: Motion, fps: float, duration_s: float | None = None)
     duration_s = frames / motion.fps if duration_s is None else duration_s
     if fps == motion.fps and round(duration_s * fps) == frames:
         return motion
-    index, weight = _neighbours(frames, motion.fps, fps, duration_s)
+    count = max(1, round(duration_s * fps))
+    moved = resample_at(motion, torch.arange(count, dtype=torch.float64) * (motion.fps / fps))
+    return dataclasses.replace(moved, fps=fps)
+
+
+def resample_at(motion: Motion, position: Float[Tensor, "new_frames"]) -> Motion:
+    """Motion at other times, given in frames (1.5 is between the second and the third); the rate is kept."""
+    index, weight = _neighbours(motion.frames, position)
     face, body = motion.face, motion.body
     if face is not None:
         expression = _cubic(face.expression, index, weight)
@@ -81,7 +87,7 @@ def resample_motion(motion: Motion, fps: float, duration_s: float | None = None)
             joints_axis_angle=_slerp(body.joints_axis_angle, index, weight),
             translation_m=_cubic(body.translation_m, index, weight),
         )
-    return Motion(face=face, body=body, fps=fps)
+    return Motion(face=face, body=body, fps=motion.fps)
 
 
 def motion_members(motion: Motion) -> dict[str, np.ndarray]:

@@ -35,6 +35,37 @@ def face_from_channels(channels: Float[Tensor, "frames 64"]) -> FaceMotion:
     )
 
 
+def face_from_arkit(
+    expression: Float[Tensor, "frames 52"],
+    neck_axis_angle: Float[Tensor, "frames 3"] | None = None,
+    eyes_axis_angle: Float[Tensor, "frames 2 3"] | None = None,
+) -> FaceMotion:
+    """A face of ARKit coefficients; what is not given follows from them: gaze from eyeLook*, the head stays still."""
+    expression = expression.clamp(0, 1)
+    zeros = expression.new_zeros(len(expression), 3)
+    jaw = zeros.clone()
+    jaw[:, 0] = JAW_OPEN_RAD * expression[:, ARKIT_52.index("jawOpen")]
+    return FaceMotion(
+        expression=expression,
+        basis="arkit52",
+        jaw_axis_angle=jaw,
+        neck_axis_angle=zeros if neck_axis_angle is None else neck_axis_angle,
+        eyes_axis_angle=_gaze(expression) if eyes_axis_angle is None else eyes_axis_angle,
+    )
+
+
+def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]:
+    """Eye rotations that the eyeLook coefficients speak of."""
+
+    def look(where: str) -> Float[Tensor, "frames 2"]:
+        columns = [ARKIT_52.index(f"eyeLook{where}{side}") for side in ("Left", "Right")]
+        return GAZE_FULL_RAD * expression[:, columns]
+
+    outward = torch.tensor([1.0, -1.0])
+    pitch, yaw = look("Down") - look("Up"), (look("Out") - look("In")) * outward
+    return torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
+
+
 def with_life(face: FaceMotion, life: Life, head_motion: float) -> FaceMotion:
     """Add blinks, gaze and head drift; the eyes counter the head, so the gaze stays where it is."""
     drift = torch.from_numpy(life.head_rad).float() * head_motion

@@ -44,6 +44,15 @@ WRITERS: dict[str, Writer] = {
         description="SMPL-X/AMASS layout (poses, trans, betas, expressions) with the coefficients beside it",
         rates=_AMASS_RATES,
     ),
+    ".csv": Writer(
+        function="emote3d.export.live_link:write_csv",
+        description="Live Link Face capture (61 values a frame, timecode), face alone",
+        rates=(30, 60),
+    ),
+    ".json": Writer(
+        function="emote3d.export.audio2face:write_json",
+        description="Audio2Face weights; with --visemes also Oculus visemes and Rhubarb-like mouth cues",
+    ),
 }
 """Suffix to writer. A new format is one entry here and one module."""
 
