@@ -75,7 +75,7 @@ def main(options: Options) -> None:
         compute_s += time.perf_counter() - began
         audio_s += speech.duration_s
         gap = np.concatenate([lip_gap(head.landmarks(mesh.vertices_m)).numpy() for mesh in head.pose_chunks(motion)])
-        _, loudness = hear(engine.audio, speech, MOTION_FPS)
+        _, loudness = hear(engine.face.audio, speech, MOTION_FPS)
         report = lip_report(gap, phones, loudness.numpy(), MOTION_FPS)
         for key in totals:
             totals[key] += asdict(report)[key]

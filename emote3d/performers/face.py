@@ -1,0 +1,44 @@
+"""What every face performer does, whatever networks it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.latents.direction import Direction
+from emote3d.records import FaceMotion, Speech, SpeechLatents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A recording as a performer heard it; serves any number of directions."""
+
+    latents: SpeechLatents
+    """Content, the emotion heard in the voice, and the average style."""
+    loudness: Float[Tensor, "frames"]
+    """0 (silence) to 1 (the level of the speech), per motion frame."""
+
+
+@runtime_checkable
+class FacePerformer(Protocol):
+    """Speech in, face out."""
+
+    @property
+    def fps(self) -> float:
+        """Frame rate of what it performs."""
+        ...
+
+    def listen(self, speech: Speech) -> Heard:
+        """Hear a recording (the slow half; no direction changes it)."""
+        ...
+
+    def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
+        """Perform what was heard; the same seed gives the same motion.
+
+        Raises:
+            Emote3DError: the direction asks for something that this performer cannot do.
+        """
+        ...

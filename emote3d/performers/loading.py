@@ -1,0 +1,24 @@
+"""Finds out what kind of face a checkpoint folder holds and loads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emote3d.checkpoint import read_manifest
+from emote3d.errors import Emote3DError
+from emote3d.performers.face import FacePerformer
+from emote3d.performers.open_face import OpenFace
+
+
+def load_performer(folder: Path) -> FacePerformer:
+    """Load the face of a checkpoint folder; its audio encoder tells the kind.
+
+    Raises:
+        Emote3DError: no such folder, or a damaged or unknown component.
+    """
+    if not (folder / "audio").is_dir():
+        raise Emote3DError(f"there is no checkpoint in {folder}: expected the folders audio, latents, decoder and prior")
+    kind = read_manifest(folder / "audio").get("class")
+    if kind == "CompactEncoder":
+        return OpenFace.from_pretrained(folder)
+    raise Emote3DError(f"{folder / 'audio'} holds a {kind!r}; expected a CompactEncoder")

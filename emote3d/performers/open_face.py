@@ -1,0 +1,86 @@
+"""The performer of our own checkpoints: compact encoder, ARKit coefficients, head and eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
+from emote3d.audio.hearing import hear
+from emote3d.checkpoint import load_component
+from emote3d.decoders.face import face_from_channels, with_life
+from emote3d.decoders.life import draw_life
+from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
+from emote3d.latents.direction import Direction
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig, direct, recognise_emotion
+from emote3d.performers.face import Heard
+from emote3d.prior.flint import FlintConfig, MotionVAE
+from emote3d.records import FaceMotion, Speech, SpeechFeatures, SpeechLatents
+from emote3d.windows import blended
+
+MOTION_FPS = 30
+"""Frame rate of the default checkpoint."""
+_WINDOW_FRAMES, _OVERLAP_FRAMES = 1200, 240
+
+
+class OpenFace:
+    """Drives ARKit's 52 shapes, neck and eyes."""
+
+    fps: float = MOTION_FPS
+
+    def __init__(
+        self, audio: CompactEncoder, latents: SpeechEncoder, decoder: RegressionDecoder, prior: MotionVAE
+    ) -> None:
+        self.audio = audio.eval().requires_grad_(False)
+        self.latents = latents.eval().requires_grad_(False)
+        self.decoder = decoder.eval().requires_grad_(False)
+        self.prior = prior.eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> OpenFace:
+        """Load the components of a checkpoint folder."""
+        return cls(
+            load_component(folder / "audio", CompactEncoder, CompactEncoderConfig),
+            load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
+            load_component(folder / "decoder", RegressionDecoder, RegressionConfig),
+            load_component(folder / "prior", MotionVAE, FlintConfig),
+        )
+
+    def listen(self, speech: Speech) -> Heard:
+        """Content, emotion and loudness of a recording."""
+        with torch.inference_mode():
+            features, loudness = hear(self.audio, speech, MOTION_FPS)
+            return Heard(latents=self.understand(features), loudness=loudness)
+
+    def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
+        """Perform under a direction, with blinks, gaze and head drift drawn from the seed."""
+        with torch.inference_mode():
+            latents = direct(heard.latents, direction)
+            face = face_from_channels(self.decode(latents))
+        emotion = latents.emotion.expand(len(heard.loudness), -1).double().numpy()
+        rng = np.random.default_rng(seed)
+        life = draw_life(emotion, heard.loudness.double().numpy(), MOTION_FPS, rng, direction.blink_rate)
+        return with_life(face, life, direction.head_motion)
+
+    def understand(self, features: SpeechFeatures) -> SpeechLatents:
+        """Content of the speech, the emotion heard in the voice, and the average style."""
+        return SpeechLatents(
+            content=self.latents(features.features[None])[0],
+            emotion=recognise_emotion(self.latents, features),
+            style=torch.zeros(self.decoder.config.condition_d - self.latents.config.emotions),
+        )
+
+    def decode(self, latents: SpeechLatents) -> Float[Tensor, "frames channels"]:
+        """Content and condition to motion channels; long clips in windows that are blended over their overlap."""
+        frames = len(latents.content)
+        condition = torch.cat([latents.emotion.expand(frames, -1), latents.style.expand(frames, -1)], dim=1)
+
+        def run(window: slice) -> Tensor:
+            z = self.decoder(latents.content[None, window], condition[None, window])
+            return self.prior.decoder(z)[0, : window.stop - window.start]
+
+        return blended(run, frames, _WINDOW_FRAMES, _OVERLAP_FRAMES)
