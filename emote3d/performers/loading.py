@@ -17,7 +17,9 @@ def load_performer(folder: Path) -> FacePerformer:
         Emote3DError: no such folder, or a damaged or unknown component.
     """
     if not (folder / "audio").is_dir():
-        raise Emote3DError(f"there is no checkpoint in {folder}: expected the folders audio, latents, decoder and prior")
+        raise Emote3DError(
+            f"there is no checkpoint in {folder}: expected the folders audio, latents, decoder and prior"
+        )
     kind = read_manifest(folder / "audio").get("class")
     if kind == "CompactEncoder":
         return OpenFace.from_pretrained(folder)
