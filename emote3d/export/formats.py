@@ -53,6 +53,11 @@ WRITERS: dict[str, Writer] = {
         function="emote3d.export.audio2face:write_json",
         description="Audio2Face weights; with --visemes also Oculus visemes and Rhubarb-like mouth cues",
     ),
+    ".glb": Writer(
+        function="emote3d.export.glb:write_glb",
+        description="glTF 2.0 in one file: mesh, materials, skin, named face shapes, animation",
+    ),
+    ".gltf": Writer(function="emote3d.export.glb:write_gltf", description="the same as JSON with a .bin beside it"),
 }
 """Suffix to writer. A new format is one entry here and one module."""
 
