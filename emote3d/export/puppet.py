@@ -10,10 +10,10 @@ from jaxtyping import Float32, Int32, UInt8
 from numpy import ndarray
 
 from emote3d.body import BodyModel
-from emote3d.body.posing import check_motion, joint_rotations
 from emote3d.export.morphs import BOUNDED_BASES, choose_shapes, fit_weights
 from emote3d.export.registry import Export
 from emote3d.names import SMPLX_JOINTS
+from emote3d.posing import check_motion, joint_rotations
 from emote3d.records import Motion, Surface
 from emote3d.render.geometry import prepare, vertex_normals
 from emote3d.rotations import matrix_to_quaternion
