@@ -75,7 +75,7 @@ class Render(Performance):
     size: str = "512x512"
     """Width x height of the whole picture in pixels, even numbers."""
     backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
-    """Renderer; auto takes OpenGL where there is one, else the software rasteriser."""
+    """Renderer; auto takes OpenGL on a GPU, else the software rasteriser."""
 
     def run(self) -> None:
         """Perform and film."""

@@ -19,7 +19,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     Only a change of its own file makes numba compile it anew: a kernel calls no kernel of another file.
     Where neither the package's folder nor the user's cache folder can be written, the temporary folder holds the code.
     """
-    compiler = njit(cache=True, nogil=True, fastmath=True)
+    compiler = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
     try:
         return compiler(function)
     except RuntimeError:  # numba found no place for its cache
@@ -29,7 +29,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function part of each kernel that calls it: a call by itself would count references to every array."""
-    return njit(nogil=True, fastmath=True, inline="always")(function)
+    return njit(nogil=True, fastmath=True, error_model="numpy", inline="always")(function)
 
 
 @cache

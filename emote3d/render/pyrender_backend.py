@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType, TracebackType
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float32, UInt8

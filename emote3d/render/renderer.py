@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, runtime_checkable
 
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
@@ -13,7 +13,12 @@ from emote3d.errors import Emote3DError
 from emote3d.records import Surface
 from emote3d.render.cameras import Camera, check_size
 
+if TYPE_CHECKING:
+    import moderngl
+
 Backend = Literal["auto", "gl", "software", "pyrender", "pytorch3d"]
+SOFTWARE_GL = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software rasterizer", "basic render driver")
+"""Parts of the names of OpenGL implementations that run on the processor."""
 
 
 @runtime_checkable
@@ -53,7 +58,7 @@ class Renderer(Protocol):
 def open_renderer(
     surface: Surface, cameras: Sequence[Camera], size: tuple[int, int], backend: Backend | str = "auto"
 ) -> Renderer:
-    """Open a renderer of `size` pixels; `auto` takes OpenGL, and the software rasteriser where there is none.
+    """Open a renderer of `size` pixels; `auto` takes OpenGL on a GPU, else the software rasteriser.
 
     Raises Emote3DError for an unknown backend, one that is not installed, or a size that cannot be drawn.
     """
@@ -90,12 +95,23 @@ def _open_gl(surface: Surface, cameras: Sequence[Camera], size: tuple[int, int])
 
 
 def _open_any(surface: Surface, cameras: Sequence[Camera], size: tuple[int, int]) -> Renderer:
+    from emote3d.render.software import SoftwareRenderer
+
     try:
+        from emote3d.render.gl import open_context
+
+        if not _is_gpu(open_context()):  # our own rasteriser takes about half of llvmpipe's time
+            return SoftwareRenderer(surface, cameras, size)
         return _open_gl(surface, cameras, size)
     except Exception as error:  # a broken driver fails in any way it likes
-        from emote3d.render.software import SoftwareRenderer
-
         renderer = SoftwareRenderer(surface, cameras, size)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         renderer.note = f"drawing in software, OpenGL is not to be had ({reason}); {renderer.note}"
         return renderer
+
+
+def _is_gpu(context: moderngl.Context) -> bool:
+    """Close a context and tell whether a graphics processor was behind it."""
+    name = str(context.info["GL_RENDERER"]).lower()
+    context.release()
+    return not any(word in name for word in SOFTWARE_GL)

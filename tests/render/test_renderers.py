@@ -12,6 +12,7 @@ import torch
 from emote3d.errors import Emote3DError
 from emote3d.records import Surface
 from emote3d.render import open_renderer
+from emote3d.render.renderer import SOFTWARE_GL
 from emote3d.render.shading import background
 
 
@@ -151,6 +152,15 @@ def test_auto_falls_back_to_software_where_there_is_no_gl():
     assert "OpenGL" in note and "compiles" in note and "\n" not in note
     assert min(colour) > 100
     assert done.stderr == ""
+
+
+@needs_gl
+def test_auto_draws_with_gl_only_where_a_gpu_is_behind_it(head, cameras):
+    _, surface = head
+    with open_renderer(surface, cameras, (64, 64), "gl") as gl:
+        on_processor = any(word in gl.device.lower() for word in SOFTWARE_GL)
+    with open_renderer(surface, cameras, (64, 64), "auto") as renderer:
+        assert renderer.backend == ("software" if on_processor else "gl")
 
 
 def test_an_unknown_backend_and_a_bad_size_are_refused(head, cameras):
