@@ -207,3 +207,17 @@ def by_latent(
     if missing > 0:
         rows = torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1)
     return rows[:, : latents * frames_per_latent].unflatten(1, (latents, frames_per_latent)).flatten(2)
+
+
+def conditions_by_latent(
+    content: Float[Tensor, "batch frames content_d"],
+    emotion: Float[Tensor, "batch emotion_rows emotion_d"],
+    style: Float[Tensor, "batch style_rows style_d"],
+    frames_per_latent: int,
+) -> Conditions:
+    """Per-frame content and emotion to rows per latent: content side by side, emotion averaged."""
+    grouped = by_latent(content, frames_per_latent)
+    if emotion.shape[1] > 1:
+        rows = by_latent(emotion, frames_per_latent)
+        emotion = rows.unflatten(2, (frames_per_latent, -1)).mean(dim=2)
+    return Conditions(grouped, emotion, style)

@@ -14,9 +14,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from emote3d.layers import DecoderLayer, EncoderLayer, SkipTransformer, distance_bias
+from emote3d.windows import blended
 
 LOGVAR_RANGE = (-16.0, 8.0)
 """Limits of the predicted log-variance of our own priors, against overflow early in a training."""
+_LOGVAR_AT_START = -4.0
+"""Our own priors begin with little noise on the latents and learn how much they bear."""
+
+_WINDOW_LATENTS, _OVERLAP_LATENTS = 96, 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +110,7 @@ class MldEncoder(nn.Module):
         x = torch.cat([tokens, x + self.positions.frame_codes(frames)], dim=1)
         coded = self.transformer(x, distance_bias(self.config.heads, at, at))
         mean, logvar = coded[:, : 2 * len(latent_at)].chunk(2, dim=1)
-        return mean, logvar.clamp(*LOGVAR_RANGE)
+        return mean, (logvar + _LOGVAR_AT_START).clamp(*LOGVAR_RANGE)
 
 
 class MldDecoder(nn.Module):
@@ -163,6 +168,21 @@ class MldVAE(nn.Module):
     ) -> Float[Tensor, "batch frames channels"]:
         """Motion of latents."""
         return self.decoder(z, frames) * self.channel_std + self.channel_mean
+
+    def decode_long(self, z: Float[Tensor, "batch latents d"]) -> Float[Tensor, "batch frames channels"]:
+        """Motion of any number of latents in bounded memory: windows decoded apart and blended where they overlap.
+
+        Only for priors with positions by distance; what a latent does hardly reaches beyond half of the overlap.
+        """
+        group = self.config.frames_per_latent
+        assert self.config.positions == "distances", "a latent with a learned position fills its window"
+        latents = z.shape[1]
+
+        def run(place: slice) -> Tensor:
+            whole = self.decode(z[:, place])
+            return whole.unflatten(1, (-1, group)).flatten(2)
+
+        return blended(run, latents, _WINDOW_LATENTS, _OVERLAP_LATENTS).unflatten(2, (group, -1)).flatten(1, 2)
 
     def forward(
         self, motion: Float[Tensor, "batch frames channels"], noise: Float[Tensor, "batch latents d"]

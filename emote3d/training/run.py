@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -30,10 +31,32 @@ class _Batches(IterableDataset[TapeWindow]):
         return self._make()
 
 
+class EndlessBatches(IterableDataset[Any]):
+    """Whole batches from a function that begins anew."""
+
+    def __init__(self, begin: Callable[[], Iterator[Any]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._begin()
+
+
 def fit(
     task: lightning.LightningModule, tape: Path, runs: Path, *, steps: int, batch: int, seconds: int, seed: int
 ) -> dict[str, list[float]]:
-    """Train for a number of steps, resuming from `runs/last.ckpt` where there is one; gives the training curve."""
+    """Train on windows of a tape; see `fit_batches`."""
+    batches = _Batches(Tape(tape), batch, seconds, seed)
+    return fit_batches(task, batches, runs, steps=steps, seed=seed)
+
+
+def fit_batches(
+    task: lightning.LightningModule, batches: Iterable[Any], runs: Path, *, steps: int, seed: int
+) -> dict[str, list[float]]:
+    """Train for a number of steps on whole batches, resuming from `runs/last.ckpt` where there is one; gives the training curve.
+
+    Args:
+        batches: gives batches (tuples of tensors) without end each time it is iterated.
+    """
     lightning.seed_everything(seed, verbose=False)
     saver = ModelCheckpoint(runs, save_last=True, every_n_train_steps=250, save_top_k=0)
     trainer = lightning.Trainer(
@@ -48,7 +71,8 @@ def fit(
         enable_model_summary=False,
     )
     last = runs / "last.ckpt"
-    loader = DataLoader(_Batches(Tape(tape), batch, seconds, seed), batch_size=None)
+    dataset = batches if isinstance(batches, IterableDataset) else EndlessBatches(lambda: iter(batches))
+    loader = DataLoader(dataset, batch_size=None)
     trainer.fit(task, loader, ckpt_path=last if last.exists() else None, weights_only=False)
     return read_curve(runs / "log" / "metrics.csv")
 

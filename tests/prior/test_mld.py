@@ -71,6 +71,14 @@ def test_a_local_prior_takes_any_length_and_moves_with_the_motion():
     assert torch.allclose(decoded[:, group:][:, frames], shifted[:, frames], atol=0.05)
 
 
+def test_long_motion_is_decoded_in_windows():
+    prior = vae(LOCAL)
+    z = torch.randn(2, 200, 16)
+    with torch.inference_mode():
+        whole, parts = prior.decode(z), prior.decode_long(z)
+    assert torch.allclose(whole, parts, atol=0.05)
+
+
 def test_channels_are_normalised_inside():
     prior = vae(LOCAL)
     motion, z = torch.randn(1, 24, 9), torch.randn(1, 3, 16)
