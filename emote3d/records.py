@@ -52,8 +52,8 @@ class SpeechLatents:
     """What is said, per motion frame."""
     emotion: Float[Tensor, "emotion_frames emotion_d"]
     """Weight of each emotion times intensity; one row, or one per motion frame."""
-    style: Float[Tensor, "style_d"]
-    """How the speaker moves (EMOTE's identity condition)."""
+    style: Float[Tensor, "*style_frames style_d"]
+    """How the speaker moves (EMOTE's identity condition); one row, or one per motion frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,32 @@ class Skeleton(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What the engine heard in a recording: enough to perform it again in another way, without the audio."""
+
+    content: Float[Tensor, "heard_frames content_d"]
+    """Content latents, rounded to float16."""
+    voice: Float[Tensor, "heard_frames 8"]
+    """Probability of each emotion in the voice."""
+    loudness: Float[Tensor, "heard_frames"]
+    """0 (silence) to 1 (the level of the speech)."""
+    frame_rate: float
+    """Rows per second of the three above."""
+    duration_s: float
+    """Length of the recording."""
+    seed: int
+    """Seed of blinks, gaze and head drift."""
+    model: str
+    """Fingerprint of the network whose content latents these are."""
+    words: tuple[str, ...] = ()
+    """The transcript's words, where there was one."""
+    word_times_s: Float[Tensor, "words 2"]
+    """Start and end of each word."""
+    direction: str
+    """How it was performed: the settings as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Motion:
     """Face and body over time; either may be missing. The methods are for engines: they give numpy arrays."""
 
@@ -116,6 +142,8 @@ class Motion:
     body: BodyMotion | None = None
     fps: float
     """Frames per second; frame k is at k / fps seconds."""
+    heard: Heard | None = None
+    """What it was made from; a motion from elsewhere has none."""
 
     @property
     def frames(self) -> int:

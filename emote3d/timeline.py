@@ -19,8 +19,10 @@ RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
 
 
 def map_frames(motion: Motion, change: Callable[[Tensor], Tensor]) -> Motion:
-    """Apply a function to every tensor of a motion; all of them have the frames first."""
-    return dataclasses.replace(motion, face=_mapped(motion.face, change), body=_mapped(motion.body, change))
+    """Apply a function to every tensor of a motion; all of them have the frames first. What was heard does not fit any more."""
+    return dataclasses.replace(
+        motion, face=_mapped(motion.face, change), body=_mapped(motion.body, change), heard=None
+    )
 
 
 def frames_of(motion: Motion, frames: slice) -> Motion:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from emote3d.cli.directing import Directing
 from emote3d.cli.export import Outputs, report_outputs
-from emote3d.cli.reporting import Flat, Reporting
+from emote3d.cli.reporting import Flat
 from emote3d.errors import Emote3DError
 from emote3d.export.formats import ExportOptions, check_outputs
-from emote3d.latents.direction import Direction
 
 if TYPE_CHECKING:
     from emote3d.pipeline import Emote3D
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Performance(Reporting):
+class Performance(Directing):
     """What every verb that performs a recording takes."""
 
     speech: tyro.conf.Positional[Path]
     """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound."""
-    direction: Flat[Direction] = field(default_factory=Direction)
     fps: float = 30.0
     """Frames per second of the result."""
     seed: int = 0
@@ -39,7 +38,7 @@ class Performance(Reporting):
         from emote3d.pipeline import Emote3D
 
         engine = Emote3D.from_pretrained(self.checkpoint)
-        return engine, engine.animate(self.speech, self.direction, seed=self.seed, fps=self.fps)
+        return engine, engine.animate(self.speech, self.directed(), seed=self.seed, fps=self.fps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,93 +1,149 @@
-"""What a user asks of a performance. Imports no torch, so that the command line stays quick."""
+"""What a user asks of a performance. Imports no torch and no numpy, so that the command line stays quick."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
 
 from emote3d.errors import Emote3DError
-from emote3d.names import EMOTIONS
+from emote3d.latents.emotions import AUTO, FEELINGS, MAX_INTENSITY, felt, parse_feeling
+from emote3d.latents.keys import RANGES, Key, out_of_range, parse_gaze, parse_key, parse_word
 
-MAX_INTENSITY = 1.5
 STYLE_NAMES = ("articulation", "head_motion", "brow_motion")
 """Dimensions of the style latent; each is a factor on the average speaker, given to the networks as its logarithm."""
-
-_ALIASES = {"angry": "anger", "surprised": "surprise", "disgusted": "disgust", "afraid": "fear", "sadness": "sad"}
+STYLE_LIMITS = {"articulation": (0.5, 1.5), "head_motion": (0.5, 2.0), "brow_motion": (0.5, 2.0)}
+"""What the networks were trained on; beyond it operators on the motion do the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Direction:
-    """How the speech is to be performed."""
+    """How the speech is to be performed. `docs/direction.md` explains every part."""
 
     emotion: str = "neutral"
     """neutral, happy, sad, surprise, fear, disgust, anger or contempt, with an optional weight and blended by +
-    (happy:0.8, happy:0.6+surprise:0.4), or auto: what the voice sounds like."""
+    (happy:0.8, happy:0.6+surprise:0.4); a compound (happily surprised); a valence-arousal-dominance point
+    (vad:0.6/0.2/-0.4); or auto: what the voice sounds like."""
     intensity: float = 1.0
     """Strength of the emotion, 0 to 1.5."""
+    at: tuple[str, ...] = ()
+    """Key frames, repeatable: TIME:SETTINGS, where TIME is seconds, percent of the recording or @word, and TIME..TIME a
+    range: 2.5:sad, 75%:happy:0.4,gaze=left, 1..2.5:surprise."""
+    word: tuple[str, ...] = ()
+    """Settings while a word is said, repeatable, needs a transcript: never:anger,articulation=1.4."""
+    curve: Literal["hold", "linear"] = "hold"
+    """hold: a key's settings begin at its time; linear: they are approached all the way from the key before."""
+    attack_s: float = 0.5
+    """Time an emotion takes to rise, 0.1 to 10 (surprise is quicker, sadness slower)."""
+    decay_s: float = 0.8
+    """Time an emotion takes to fade, 0.1 to 10."""
+    upper: str | None = None
+    """Emotion of brows, eyes and cheeks where it is another one."""
+    mouth: str | None = None
+    """Emotion of nose, mouth and jaw where it is another one."""
+    asymmetry: float = 0.0
+    """Emotion on the avatar's left half of the face only (1), on both (0), on the right only (-1)."""
     articulation: float = 1.0
-    """Size of the jaw and lip movements, 0.5 (mumbling) to 1.5 (declaiming)."""
+    """Size of all movements of jaw and lips, 0.3 (whisper) to 2 (shout)."""
+    jaw: float = 1.0
+    """Size of the jaw movements by themselves, 0 to 2 (JALI)."""
+    lips: float = 1.0
+    """Size of the lip movements by themselves, 0 to 2 (JALI)."""
+    smoothing_s: float = 0.0
+    """Width over which speech movements are smoothed, 0 to 0.3 s; lips still close."""
     head_motion: float = 1.0
     """Size of the head movements, 0 to 2."""
     brow_motion: float = 1.0
     """Size of the eyebrow movements that follow the voice, 0 to 2."""
     blink_rate: float = 1.0
     """Blinks relative to the usual 17 a minute, 0 to 3."""
+    gaze: str = "free"
+    """free, camera, left, right (the avatar's own), up, down, away, or LEFT/UP in degrees (15/-5)."""
+    emotion_from: Path | None = None
+    """Take the emotion, scaled by the intensity, from another recording or a motion file (npz)."""
+    style_from: Path | None = None
+    """Take the style (articulation, head, brows, blinks) from another recording or a motion file (npz)."""
+    transcript: str | None = None
+    """What is said, or the text file with it; @word and --word need it."""
+    language: str = "en-us"
+    """Language of the transcript (espeak-ng's code)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be performed, naming every problem at once."""
-        problems = [
-            f"{name} must lie in {low} to {high}, got {getattr(self, name)}"
-            for name, low, high in (
-                ("intensity", 0.0, MAX_INTENSITY),
-                ("articulation", 0.5, 1.5),
-                ("head_motion", 0.0, 2.0),
-                ("brow_motion", 0.0, 2.0),
-                ("blink_rate", 0.0, 3.0),
-            )
-            if not low <= getattr(self, name) <= high
-        ]
-        try:
-            self.emotion_weights()
-        except Emote3DError as error:
-            problems.append(str(error))
+        problems = [problem for name in RANGES if (problem := out_of_range(name, getattr(self, name)))]
+        for check in (self._check_emotions, lambda: parse_gaze(self.gaze), self.keys, self.words, self._check_files):
+            try:
+                check()
+            except Emote3DError as error:
+                problems.append(str(error))
         if problems:
-            raise Emote3DError("; ".join(problems))
+            raise Emote3DError("; ".join(dict.fromkeys(problems)))
+
+    def _check_emotions(self) -> None:
+        self.emotion_weights()
+        for text in (self.upper, self.mouth):
+            if text is not None:
+                _weigh(text, self.intensity)
+
+    def _check_files(self) -> None:
+        """Refuse references that are not there, and two sources of one thing."""
+        for name in ("emotion_from", "style_from"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise Emote3DError(f"{name}: there is no file {path}; expected a recording or a motion npz")
+        if self.emotion_from is not None and self.emotion != "neutral":
+            raise Emote3DError(f"give either emotion '{self.emotion}' or emotion_from, not both")
+        if self.transcript is None and (self.word or any(key.words for key in self.keys())):
+            raise Emote3DError("words are directed by a transcript: give --transcript TEXT or FILE.txt")
+
+    def keys(self) -> tuple[Key, ...]:
+        """The key frames, read."""
+        return tuple(parse_key(text) for text in self.at)
+
+    def words(self) -> tuple[tuple[str, dict[str, str | float]], ...]:
+        """The directed words with their settings."""
+        return tuple((word, dict(settings)) for word, settings in map(parse_word, self.word))
+
+    @property
+    def base_emotion(self) -> str:
+        """`emotion`, or auto where it is taken from a reference."""
+        return AUTO if self.emotion_from is not None else self.emotion
 
     @property
     def is_auto(self) -> bool:
-        """Whether the emotion is taken from the voice."""
-        return self.emotion.strip().lower() == "auto"
+        """Whether the emotion is taken from a voice: this recording's or the reference's."""
+        return parse_feeling(self.base_emotion)[FEELINGS.index(AUTO)] > 0
 
     def emotion_weights(self) -> tuple[float, ...]:
         """Weight of each of the eight emotions times intensity; what is left of 1 is neutral. Zeros for auto."""
-        if self.is_auto:
-            return (0.0,) * len(EMOTIONS)
-        weights: dict[str, float] = {name: 0.0 for name in EMOTIONS}
-        for term in self.emotion.split("+"):
-            name, weight = _parse_term(term)
-            weights[name] += weight * (1.0 if name == "neutral" else self.intensity)
-        felt = sum(weight for name, weight in weights.items() if name != "neutral")
-        if felt > MAX_INTENSITY + 1e-9:
-            raise Emote3DError(
-                f"the emotions of '{self.emotion}' at intensity {self.intensity:g} add up to {felt:g}; at most {MAX_INTENSITY:g} is possible"
-            )
-        weights["neutral"] = max(0.0, 1.0 - felt)
-        return tuple(weights.values())
+        weights = _weigh(self.base_emotion, self.intensity)
+        if weights[FEELINGS.index(AUTO)]:
+            return (0.0,) + weights[1:-1]
+        return (max(0.0, 1.0 - felt(weights)),) + weights[1:-1]
 
     def style(self) -> tuple[float, ...]:
         """The style latent: logarithms of the factors, limited to what the networks were trained on."""
-        return tuple(math.log(max(0.5, min(2.0, getattr(self, name)))) for name in STYLE_NAMES)
+        limits = {name: STYLE_LIMITS[name] for name in STYLE_NAMES}
+        return tuple(math.log(max(low, min(high, getattr(self, name)))) for name, (low, high) in limits.items())
+
+    def merged(self, other: Direction) -> Direction:
+        """This direction with every part that `other` sets to something else than its default."""
+        default = Direction()
+        changes = {
+            field.name: getattr(other, field.name)
+            for field in fields(self)
+            if getattr(other, field.name) != getattr(default, field.name)
+        }
+        return Direction(**{field.name: getattr(self, field.name) for field in fields(self)} | changes)
 
 
-def _parse_term(term: str) -> tuple[str, float]:
-    name, _, weight = (part.strip().lower() for part in term.partition(":"))
-    name = _ALIASES.get(name, name)
-    if name not in EMOTIONS:
-        raise Emote3DError(f"unknown emotion '{name}'; known are {', '.join(EMOTIONS)} and auto, e.g. happy:0.8")
-    try:
-        value = float(weight) if weight else 1.0
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value <= MAX_INTENSITY:
-        raise Emote3DError(f"the weight of an emotion is a number from 0 to {MAX_INTENSITY:g}, got '{term.strip()}'")
-    return name, value
+def _weigh(text: str, intensity: float) -> tuple[float, ...]:
+    """A feeling times an intensity; raises where it adds up to more than is possible."""
+    weights = parse_feeling(text)
+    scaled = tuple(weight * intensity for weight in weights)
+    if felt(scaled) > MAX_INTENSITY + 1e-9:
+        raise Emote3DError(
+            f"the emotions of '{text}' at intensity {intensity:g} add up to {felt(scaled):g}; at most {MAX_INTENSITY:g} is possible"
+        )
+    return scaled

@@ -1,0 +1,121 @@
+"""What a direction does to decoded motion: regions, asymmetry, jaw and lips apart, smoothing; lips that must close still close.
+
+All of them are pure functions on the channels of `decoders/face.py`; "neutral" is the same speech decoded without emotion.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from emote3d.decoders.face import CHANNELS, EYES, JAW, JAW_OPEN_RAD, NECK
+from emote3d.names import ARKIT_52
+
+UPPER = ("brow", "eye", "cheekSquint")
+"""Beginnings of the names of the upper face: the action units of brows, lids and cheeks (FACS: 1 to 7, 43)."""
+JAW_SHAPES = ("jawOpen", "mouthClose")
+LIP_SHAPES = ("mouthFunnel", "mouthPucker", "mouthStretch", "mouthSmile", "mouthDimple", "mouthLowerDown", "mouthUpperUp")
+LIP_GAP_MM = {
+    "jawOpen": 27.9, "mouthClose": -27.9, "mouthFunnel": 5.1, "mouthLowerDownLeft": 2.1, "mouthLowerDownRight": 2.1,
+    "mouthUpperUpLeft": 2.5, "mouthUpperUpRight": 2.5,
+}  # fmt: skip
+"""Opening between the inner lips per unit of a coefficient on the open avatar (`training/geometry.py` measures it)."""
+_CLOSED_MM, _OPEN_MM = 0.7, 2.2
+"""Lips of the neutral performance are held shut under the first gap, and left alone above the second."""
+_POSTURE_S = 0.7
+"""Width of the smoothing that tells posture from movement."""
+Channels = Float[Tensor, "frames 64"]
+Frames = Float[Tensor, "frames"]
+
+
+def _mask(*beginnings: str) -> Bool[Tensor, "64"]:
+    names = [name.startswith(beginnings) for name in ARKIT_52]
+    return torch.tensor(names + [False] * (CHANNELS - len(ARKIT_52)))
+
+
+_UPPER = _mask(*UPPER)
+_UPPER[EYES] = True
+_LIPS, _JAWS, _BROWS = _mask(*LIP_SHAPES), _mask(*JAW_SHAPES), _mask("brow")
+_MOUTH = _mask("mouth", "jaw", "tongue", "cheekPuff")
+_MOUTH[JAW] = True
+_LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
+_RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
+_JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
+_GAP = torch.tensor([LIP_GAP_MM.get(name, 0.0) for name in ARKIT_52])
+_PARTING = _GAP.clone()
+_PARTING[[_JAW_OPEN, _MOUTH_CLOSE]] = 0.0
+
+
+def compose(upper: Channels, mouth: Channels) -> Channels:
+    """Upper face and eyes of one performance, the rest (nose, mouth, jaw, neck) of another."""
+    return torch.where(_UPPER, upper, mouth)
+
+
+def lean(channels: Channels, neutral: Channels, asymmetry: Frames) -> Channels:
+    """Take the emotion from the right half of the face (asymmetry > 0) or from the left (< 0); 1 takes it all."""
+    kept = torch.ones(len(channels), CHANNELS)
+    kept[:, : len(ARKIT_52)] -= asymmetry.clamp(min=0)[:, None] * _RIGHT + (-asymmetry).clamp(min=0)[:, None] * _LEFT
+    return neutral + kept * (channels - neutral)
+
+
+def articulate(channels: Channels, neutral: Channels, jaw: Frames, lips: Frames) -> Channels:
+    """Scale the speech movements of jaw and lips apart (JALI, Edwards et al. 2016); the emotion's share stays as it is."""
+    factor = torch.where(_JAWS, jaw[:, None] - 1, torch.where(_LIPS, lips[:, None] - 1, torch.zeros(1)))
+    out = channels + factor * neutral
+    out[:, JAW.start] += JAW_OPEN_RAD * (out[:, _JAW_OPEN] - channels[:, _JAW_OPEN])
+    return out
+
+
+def smooth(channels: Channels, width_s: Frames, fps: float) -> Channels:
+    """Smooth the speech movements over a width that may change."""
+    widest = float(width_s.max())
+    if widest <= 0:
+        return channels
+    share = (width_s / widest)[:, None]
+    return torch.where(_MOUTH, torch.lerp(channels, _gaussian(channels, widest * fps), share), channels)
+
+
+def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channels:
+    """Scale the movements of head and brows about their posture, which is the emotion's."""
+    factor = torch.ones(len(channels), CHANNELS)
+    factor[:, NECK] = head[:, None]
+    factor = torch.where(_BROWS, brows[:, None], factor)
+    if bool((factor == 1).all()):
+        return channels
+    posture = _gaussian(channels, _POSTURE_S * fps)
+    return posture + factor * (channels - posture)
+
+
+def lip_gap_mm(channels: Channels) -> Frames:
+    """Opening between the inner lips of the open avatar; negative where they press into each other."""
+    return channels[:, : len(ARKIT_52)].clamp(0, 1) @ _GAP
+
+
+def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channels:
+    """Bring the lips together wherever the neutral performance does, however the rest of the face moves.
+
+    Args:
+        size: factor on the opening that was asked for: smaller movements close to smaller gaps.
+    """
+    wanted = lip_gap_mm(neutral).clamp(min=0)
+    hold = ((_OPEN_MM - wanted) / (_OPEN_MM - _CLOSED_MM)).clamp(0, 1)
+    hold = hold * hold * (3 - 2 * hold)
+    gap = lip_gap_mm(channels)
+    allowed = torch.lerp(gap, torch.minimum(gap, wanted * size.clamp(max=1)), hold)
+    out = channels.clone()
+    shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
+    parted = shapes @ _PARTING
+    kept = ((allowed - (gap - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
+    shapes = torch.where(_PARTING > 0, shapes * kept[:, None], shapes)
+    excess = (shapes @ _GAP - allowed).clamp(min=0) / _GAP[_JAW_OPEN]
+    shapes[:, _MOUTH_CLOSE] = torch.minimum(shapes[:, _MOUTH_CLOSE] + excess, shapes[:, _JAW_OPEN])
+    out[:, : len(ARKIT_52)] = shapes
+    return out
+
+
+def _gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
+    radius = int(3 * sigma_frames) + 1
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma_frames) ** 2)
+    padded = torch.cat([x[:1].expand(radius, -1), x, x[-1:].expand(radius, -1)])
+    return torch.nn.functional.conv1d(padded.T[:, None], (kernel / kernel.sum())[None, None])[:, 0].T
