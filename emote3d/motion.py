@@ -16,7 +16,7 @@ from torch import Tensor
 
 from emote3d.errors import Emote3DError
 from emote3d.files import atomic_path
-from emote3d.heard import heard_from_members, heard_members
+from emote3d.origin import origin_from_members, origin_members
 from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
 
@@ -67,7 +67,7 @@ def resample_motion(motion: Motion, fps: float, duration_s: float | None = None)
         return motion
     count = max(1, round(duration_s * fps))
     moved = resample_at(motion, torch.arange(count, dtype=torch.float64) * (motion.fps / fps))
-    return dataclasses.replace(moved, fps=fps, heard=motion.heard)
+    return dataclasses.replace(moved, fps=fps, origin=motion.origin)
 
 
 def resample_at(motion: Motion, position: Float[Tensor, "new_frames"]) -> Motion:
@@ -100,8 +100,8 @@ def motion_members(motion: Motion) -> dict[str, np.ndarray]:
     for record in (motion.face, motion.body):
         if record is not None:
             members |= {name: value.numpy() for name, value in vars(record).items() if isinstance(value, Tensor)}
-    if motion.heard is not None:
-        members |= heard_members(motion.heard)
+    if motion.origin is not None:
+        members |= origin_members(motion.origin)
     return members
 
 
@@ -134,7 +134,7 @@ def load_motion(path: str | Path) -> Motion:
         raise Emote3DError(f"{path}: its arrays have {sorted(lengths)} frames at {fps:g} fps; expected one length")
     face = _record(FaceMotion, arrays, path) if "expression" in arrays else None
     body = _record(BodyMotion, arrays, path) if "joints_axis_angle" in arrays else None
-    return Motion(face=face, body=body, fps=fps, heard=heard_from_members(arrays, path))
+    return Motion(face=face, body=body, fps=fps, origin=origin_from_members(arrays, path))
 
 
 def _record(cls: type[RecordT], arrays: dict[str, np.ndarray], path: str | Path) -> RecordT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emote3d.audio.load import load_speech
+from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
 from emote3d.motion import resample_motion
-from emote3d.performers import FacePerformer, load_performer
+from emote3d.performers import FacePerformer, Heard, Redirectable, load_performer
+from emote3d.performers.memory import heard_again, remember
 from emote3d.performers.open_face import MOTION_FPS
 from emote3d.records import Motion, Speech
+from emote3d.transcript import spoken_in
 
 if TYPE_CHECKING:
     from emote3d.body import BodyModel
@@ -58,5 +62,32 @@ class Emote3D:
         """Perform a recording under several directions; it is listened to once. Raises as `animate`."""
         speech = load_speech(source)
         heard = self.face.listen(speech)
-        motions = [Motion(face=self.face.act(heard, one, seed), fps=self.face.fps) for one in directions]
+        motions = [
+            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s) for one in directions
+        ]
         return [resample_motion(motion, fps, speech.duration_s) for motion in motions]
+
+    def redirect(self, motion: Motion, direction: Direction, *, seed: int | None = None) -> Motion:
+        """Perform what a motion was made from in another way, without the audio; a body stays as it is.
+
+        Args:
+            seed: of blinks, gaze and head drift (default: as before).
+
+        Raises:
+            Emote3DError: the motion does not say what it was made from, or another checkpoint made it.
+        """
+        origin = motion.origin
+        if origin is None:
+            raise Emote3DError("this motion does not say what it was made from; animate the recording again")
+        if not isinstance(self.face, Redirectable) or origin.model != self.face.fingerprint:
+            raise Emote3DError("this motion was made by another checkpoint; name it, or animate the recording again")
+        seed = origin.seed if seed is None else seed
+        new = self._act(heard_again(origin), direction, seed, origin.duration_s)
+        return replace(resample_motion(new, motion.fps, origin.duration_s), body=motion.body)
+
+    def _act(self, heard: Heard, direction: Direction, seed: int, duration_s: float) -> Motion:
+        face = self.face.act(heard, direction, seed)
+        origin = None
+        if isinstance(self.face, Redirectable):
+            origin = remember(heard, direction, self.face, seed, duration_s)
+        return Motion(face=face, fps=self.face.fps, origin=origin)

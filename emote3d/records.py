@@ -109,17 +109,19 @@ class Skeleton(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What the engine heard in a recording: enough to perform it again in another way, without the audio."""
+class Origin:
+    """What a motion was made from: enough to perform it again in another way, without the audio."""
 
-    content: Float[Tensor, "heard_frames content_d"]
+    content: Float[Tensor, "latent_rows content_d"]
     """Content latents, rounded to float16."""
-    voice: Float[Tensor, "heard_frames 8"]
+    voice: Float[Tensor, "latent_rows 8"]
     """Probability of each emotion in the voice."""
-    loudness: Float[Tensor, "heard_frames"]
+    loudness: Float[Tensor, "latent_rows"]
     """0 (silence) to 1 (the level of the speech)."""
+    style: Float[Tensor, "style_d"]
+    """The average style."""
     frame_rate: float
-    """Rows per second of the three above."""
+    """Rows per second of content, voice and loudness."""
     duration_s: float
     """Length of the recording."""
     seed: int
@@ -142,7 +144,7 @@ class Motion:
     body: BodyMotion | None = None
     fps: float
     """Frames per second; frame k is at k / fps seconds."""
-    heard: Heard | None = None
+    origin: Origin | None = None
     """What it was made from; a motion from elsewhere has none."""
 
     @property

@@ -19,9 +19,9 @@ RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
 
 
 def map_frames(motion: Motion, change: Callable[[Tensor], Tensor]) -> Motion:
-    """Apply a function to every tensor of a motion; all of them have the frames first. What was heard does not fit any more."""
+    """Apply a function to every tensor of a motion; all of them have the frames first. Its origin does not fit any more."""
     return dataclasses.replace(
-        motion, face=_mapped(motion.face, change), body=_mapped(motion.body, change), heard=None
+        motion, face=_mapped(motion.face, change), body=_mapped(motion.body, change), origin=None
     )
 
 

@@ -38,6 +38,8 @@ class Alignment:
     """Mean over the phones of their log-likelihood per frame, in the aligner's own unit: higher is better."""
     longest_phone_s: float
     """Length of the longest phone: a misfit stretches one."""
+    word_times_s: tuple[tuple[float, float], ...]
+    """Start and end of each word."""
 
 
 class _Heard(NamedTuple):
@@ -145,6 +147,7 @@ def _collect(
     spans: list[Span] = []
     scores: list[float] = []
     lengths: list[float] = []
+    times: list[tuple[float, float]] = []
     waiting = iter(entries)
     for name, phones in aligned:
         if name.startswith(("<", "[", "+")):
@@ -154,13 +157,14 @@ def _collect(
         if entry is None:
             return None
         spans += _word_spans(phones, entry, shift_s)
+        times.append((phones[0].start_s + shift_s, phones[-1].start_s + phones[-1].length_s + shift_s))
         scores += [phone.score for phone in phones]
         lengths += [phone.length_s for phone in phones]
     if next(waiting, None) is not None or not scores:
         return None
     spans.append((len(waveform) / SPEECH_RATE, (SILENCE,), 0))
     clip = build_timed(waveform.astype(np.int16), _closed_after_pauses(spans))
-    return Alignment(speech=clip, score=float(np.mean(scores)), longest_phone_s=max(lengths))
+    return Alignment(speech=clip, score=float(np.mean(scores)), longest_phone_s=max(lengths), word_times_s=tuple(times))
 
 
 def _word_spans(phones: Sequence[_Heard], entry: _Word, shift_s: float) -> list[Span]:

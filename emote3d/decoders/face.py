@@ -66,9 +66,9 @@ def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]
     return torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
 
 
-def with_life(face: FaceMotion, life: Life, head_motion: float) -> FaceMotion:
+def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
     """Add blinks, gaze and head drift; the eyes counter the head, so the gaze stays where it is."""
-    drift = torch.from_numpy(life.head_rad).float() * head_motion
+    drift = torch.from_numpy(life.head_rad).float() * torch.as_tensor(head_motion).float().reshape(-1, 1)
     neck = face.neck_axis_angle + drift
     gaze = torch.from_numpy(life.gaze_rad).float()
     pitch = face.eyes_axis_angle[:, :, 0] + (gaze[:, 1] - 0.8 * drift[:, 0])[:, None]

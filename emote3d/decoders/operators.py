@@ -15,7 +15,15 @@ from emote3d.names import ARKIT_52
 UPPER = ("brow", "eye", "cheekSquint")
 """Beginnings of the names of the upper face: the action units of brows, lids and cheeks (FACS: 1 to 7, 43)."""
 JAW_SHAPES = ("jawOpen", "mouthClose")
-LIP_SHAPES = ("mouthFunnel", "mouthPucker", "mouthStretch", "mouthSmile", "mouthDimple", "mouthLowerDown", "mouthUpperUp")
+LIP_SHAPES = (
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthStretch",
+    "mouthSmile",
+    "mouthDimple",
+    "mouthLowerDown",
+    "mouthUpperUp",
+)
 LIP_GAP_MM = {
     "jawOpen": 27.9, "mouthClose": -27.9, "mouthFunnel": 5.1, "mouthLowerDownLeft": 2.1, "mouthLowerDownRight": 2.1,
     "mouthUpperUpLeft": 2.5, "mouthUpperUpRight": 2.5,

@@ -72,7 +72,13 @@ class Direction:
     def __post_init__(self) -> None:
         """Refuse what cannot be performed, naming every problem at once."""
         problems = [problem for name in RANGES if (problem := out_of_range(name, getattr(self, name)))]
-        for check in (self._check_emotions, lambda: parse_gaze(self.gaze), self.keys, self.words, self._check_files):
+        for check in (
+            self._check_emotions,
+            lambda: parse_gaze(self.gaze),
+            self.key_frames,
+            self.words,
+            self._check_files,
+        ):
             try:
                 check()
             except Emote3DError as error:
@@ -94,10 +100,10 @@ class Direction:
                 raise Emote3DError(f"{name}: there is no file {path}; expected a recording or a motion npz")
         if self.emotion_from is not None and self.emotion != "neutral":
             raise Emote3DError(f"give either emotion '{self.emotion}' or emotion_from, not both")
-        if self.transcript is None and (self.word or any(key.words for key in self.keys())):
+        if self.transcript is None and (self.word or any(key.words for key in self.key_frames())):
             raise Emote3DError("words are directed by a transcript: give --transcript TEXT or FILE.txt")
 
-    def keys(self) -> tuple[Key, ...]:
+    def key_frames(self) -> tuple[Key, ...]:
         """The key frames, read."""
         return tuple(parse_key(text) for text in self.at)
 

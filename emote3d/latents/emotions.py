@@ -63,7 +63,7 @@ def parse_feeling(text: str) -> tuple[float, ...]:
     Raises:
         Emote3DError: an unknown name (with the nearest known ones), or a weight outside of 0 to 1.5.
     """
-    weights = dict.fromkeys(FEELINGS, 0.0)
+    weights: dict[str, float] = {name: 0.0 for name in FEELINGS}
     for term in text.split("+"):
         for name, weight in _parse_term(term).items():
             weights[name] += weight

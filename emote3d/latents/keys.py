@@ -159,7 +159,9 @@ def check_setting(name: str, value: str, key: str) -> str | float:
     if name not in RANGES:
         near = difflib.get_close_matches(name, [*RANGES, *REGIONS, "gaze"], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise Emote3DError(f"'{key}': there is no setting '{name}'{hint} (known: {', '.join([*REGIONS, *RANGES])}, gaze)")
+        raise Emote3DError(
+            f"'{key}': there is no setting '{name}'{hint} (known: {', '.join([*REGIONS, *RANGES])}, gaze)"
+        )
     try:
         number = float(value)
     except ValueError:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from emote3d.latents.direction import Direction
+from emote3d.latents.timeline import voiced
 from emote3d.names import EMOTIONS
 from emote3d.records import SpeechFeatures, SpeechLatents
 
@@ -69,12 +70,13 @@ def recognise_emotion(encoder: SpeechEncoder, features: SpeechFeatures) -> Float
     return torch.lerp(probability[low], probability[low + 1], (position - low)[:, None])
 
 
-def direct(latents: SpeechLatents, direction: Direction) -> SpeechLatents:
-    """Replace emotion and style by what was asked for; `auto` keeps the voice's emotion, scaled by the intensity."""
-    style = latents.style.new_tensor(direction.style())
-    if direction.is_auto:
-        felt = latents.emotion[:, 1:] * direction.intensity
-        emotion = torch.cat([(1 - felt.sum(dim=1, keepdim=True)).clamp_min(0), felt], dim=1)
-    else:
-        emotion = latents.emotion.new_tensor([direction.emotion_weights()])
-    return SpeechLatents(content=latents.content, emotion=emotion, style=style)
+def direct(
+    latents: SpeechLatents, feeling: Float[np.ndarray, "frames 9"], style: Float[np.ndarray, "frames styles"]
+) -> SpeechLatents:
+    """Replace emotion and style per frame by what was asked for; `auto` is the voice's emotion in `latents`."""
+    voice = latents.emotion.expand(len(latents.content), -1).double().numpy()
+    return SpeechLatents(
+        content=latents.content,
+        emotion=torch.from_numpy(voiced(feeling, voice)).float(),
+        style=torch.from_numpy(style).float(),
+    )

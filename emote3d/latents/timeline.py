@@ -14,7 +14,7 @@ from emote3d.latents.direction import STYLE_LIMITS, STYLE_NAMES, Direction
 from emote3d.latents.emotions import FEELINGS, MAX_INTENSITY, parse_feeling
 from emote3d.latents.keys import REGIONS, Key, SpokenWord, parse_gaze
 
-_TEMPO = {"surprise": 0.55, "fear": 0.75, "anger": 0.9, "sad": 1.5, "contempt": 1.2}
+_TEMPO = {"surprise": 0.65, "fear": 0.75, "anger": 0.9, "sad": 1.5, "contempt": 1.2}
 """Time an emotion takes to rise or fade relative to the asked attack and decay: startle is quick, sadness slow
 (Ekman, Friesen 1982; Schmidt, Ambadar, Cohn 2006 measured 0.4 to 0.8 s for the onset of smiles)."""
 _SETTLED = 4.744
@@ -68,16 +68,16 @@ class Timeline:
         return value / np.clip(value, *STYLE_LIMITS[name])
 
 
-def voiced(feeling: Float[np.ndarray, "frames 9"], voice: Float[np.ndarray, "frames 8"]) -> Float[np.ndarray, "frames 8"]:
+def voiced(
+    feeling: Float[np.ndarray, "frames 9"], voice: Float[np.ndarray, "frames 8"]
+) -> Float[np.ndarray, "frames 8"]:
     """Put the emotion heard in the voice (probabilities) in the place of `auto`; neutral is what is left of 1."""
     felt = feeling[:, 1:-1] + feeling[:, -1:] * voice[:, 1:]
     felt = felt / np.maximum(1.0, felt.sum(axis=1, keepdims=True) / MAX_INTENSITY)
     return np.concatenate([np.maximum(0.0, 1.0 - felt.sum(axis=1, keepdims=True)), felt], axis=1)
 
 
-def draw_timeline(
-    direction: Direction, frames: int, fps: float, words: Sequence[SpokenWord] | None = None
-) -> Timeline:
+def draw_timeline(direction: Direction, frames: int, fps: float, words: Sequence[SpokenWord] | None = None) -> Timeline:
     """Resolve a direction for a recording; `words` are those of its transcript.
 
     Raises:
@@ -134,7 +134,9 @@ def follow(
     out = np.empty_like(target)
     place, speed = target[0].copy(), np.zeros(target.shape[1])
     for frame, wanted in enumerate(target):
-        place, speed = spring(place, speed, wanted, np.where(wanted >= place, attack_s[frame], decay_s[frame]) * tempo, fps)
+        place, speed = spring(
+            place, speed, wanted, np.where(wanted >= place, attack_s[frame], decay_s[frame]) * tempo, fps
+        )
         out[frame] = place
     return out
 
@@ -180,7 +182,8 @@ def _states(
 ) -> tuple[list[State], np.ndarray]:
     """The state after each key that holds, with the time it begins; the first is the base at time 0."""
     keys = sorted(
-        ((key.start.at(duration_s, words), key) for key in direction.keys() if key.end is None), key=lambda pair: pair[0]
+        ((key.start.at(duration_s, words), key) for key in direction.key_frames() if key.end is None),
+        key=lambda pair: pair[0],
     )
     regional = {name for name in ("upper", "mouth") if getattr(direction, name)}
     states, times = [_initial(direction)], [0.0]
@@ -220,7 +223,7 @@ def _ranges(
     direction: Direction, duration_s: float, words: Sequence[SpokenWord] | None
 ) -> list[tuple[float, float, dict[str, str | float]]]:
     found = []
-    for key in direction.keys():
+    for key in direction.key_frames():
         if key.end is not None:
             start_s, end_s = key.start.at(duration_s, words), key.end.at(duration_s, words, end=True)
             _check_inside(start_s, duration_s, key)

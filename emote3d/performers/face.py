@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.latents.direction import Direction
+from emote3d.latents.keys import SpokenWord
 from emote3d.records import FaceMotion, Speech, SpeechLatents
 
 
@@ -20,6 +21,8 @@ class Heard:
     """Content, the emotion heard in the voice, and the average style."""
     loudness: Float[Tensor, "frames"]
     """0 (silence) to 1 (the level of the speech), per motion frame."""
+    words: tuple[SpokenWord, ...] | None = None
+    """The words of the transcript, where there is one."""
 
 
 @runtime_checkable
@@ -41,4 +44,14 @@ class FacePerformer(Protocol):
         Raises:
             Emote3DError: the direction asks for something that this performer cannot do.
         """
+        ...
+
+
+@runtime_checkable
+class Redirectable(Protocol):
+    """A performer whose motion can be performed again from what it heard."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells its content latents from those of another checkpoint."""
         ...

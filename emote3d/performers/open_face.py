@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,11 +13,11 @@ from torch import Tensor
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
 from emote3d.checkpoint import load_component
-from emote3d.decoders.face import face_from_channels, with_life
-from emote3d.decoders.life import draw_life
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.direction import Direction
-from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig, direct, recognise_emotion
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig, recognise_emotion
+from emote3d.latents.timeline import draw_timeline
+from emote3d.performers.directed import perform
 from emote3d.performers.face import Heard
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.records import FaceMotion, Speech, SpeechFeatures, SpeechLatents
@@ -58,18 +59,18 @@ class OpenFace:
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
         """Perform under a direction, with blinks, gaze and head drift drawn from the seed."""
-        with torch.inference_mode():
-            latents = direct(heard.latents, direction)
-            face = face_from_channels(self.decode(latents))
-        emotion = latents.emotion.expand(len(heard.loudness), -1).double().numpy()
-        rng = np.random.default_rng(seed)
-        life = draw_life(emotion, heard.loudness.double().numpy(), MOTION_FPS, rng, direction.blink_rate)
-        return with_life(face, life, direction.head_motion)
+        timeline = draw_timeline(direction, len(heard.loudness), MOTION_FPS, heard.words)
+        return perform(self.decode, heard, timeline, MOTION_FPS, seed)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells content latents of one checkpoint from those of another."""
+        return hashlib.sha256(self.latents.content.weight.numpy().tobytes()).hexdigest()[:12]
 
     def understand(self, features: SpeechFeatures) -> SpeechLatents:
-        """Content of the speech, the emotion heard in the voice, and the average style."""
+        """Content of the speech (as exact as a motion file keeps it), the emotion heard in the voice, and the average style."""
         return SpeechLatents(
-            content=self.latents(features.features[None])[0],
+            content=self.latents(features.features[None])[0].half().float(),
             emotion=recognise_emotion(self.latents, features),
             style=torch.zeros(self.decoder.config.condition_d - self.latents.config.emotions),
         )
@@ -77,7 +78,8 @@ class OpenFace:
     def decode(self, latents: SpeechLatents) -> Float[Tensor, "frames channels"]:
         """Content and condition to motion channels; long clips in windows that are blended over their overlap."""
         frames = len(latents.content)
-        condition = torch.cat([latents.emotion.expand(frames, -1), latents.style.expand(frames, -1)], dim=1)
+        emotion, style = latents.emotion.expand(frames, -1), latents.style.expand(frames, -1)
+        condition = torch.cat([emotion, style], dim=1)
 
         def run(window: slice) -> Tensor:
             z = self.decoder(latents.content[None, window], condition[None, window])

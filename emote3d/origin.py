@@ -1,4 +1,4 @@
-"""What the engine heard, as members of a motion file."""
+"""What a motion was made from, as members of its file."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import torch
 
 from emote3d.errors import Emote3DError
 from emote3d.names import EMOTIONS
-from emote3d.records import Heard
+from emote3d.records import Origin
 
-_PREFIX = "heard_"
+_PREFIX = "origin_"
 
 
-def heard_members(heard: Heard) -> dict[str, np.ndarray]:
+def origin_members(origin: Origin) -> dict[str, np.ndarray]:
     """Arrays to store beside a motion; the content as float16, which it was rounded to."""
     members = {
-        "content": heard.content.numpy().astype(np.float16),
-        "voice": heard.voice.numpy(),
-        "loudness": heard.loudness.numpy(),
-        "frame_rate": np.array(heard.frame_rate),
-        "duration_s": np.array(heard.duration_s),
-        "seed": np.array(heard.seed, dtype=np.int64),
-        "model": np.array(heard.model),
-        "words": np.array(heard.words, dtype=np.str_),
-        "word_times_s": heard.word_times_s.numpy(),
-        "direction": np.array(heard.direction),
+        "content": origin.content.numpy().astype(np.float16),
+        "voice": origin.voice.numpy(),
+        "loudness": origin.loudness.numpy(),
+        "style": origin.style.numpy(),
+        "frame_rate": np.array(origin.frame_rate),
+        "duration_s": np.array(origin.duration_s),
+        "seed": np.array(origin.seed, dtype=np.int64),
+        "model": np.array(origin.model),
+        "words": np.array(origin.words, dtype=np.str_),
+        "word_times_s": origin.word_times_s.numpy(),
+        "direction": np.array(origin.direction),
     }
     return {_PREFIX + name: value for name, value in members.items()}
 
 
-def heard_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> Heard | None:
-    """Read what `heard_members` stored; None where a file has none.
+def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> Origin | None:
+    """Read what `origin_members` stored; None where a file has none.
 
     Raises:
         Emote3DError: some of it is missing, misshapen or not finite.
@@ -46,11 +47,14 @@ def heard_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> He
         times = _floats(arrays, "word_times_s").reshape(len(words), 2)
         fits = content.ndim == 2 and voice.shape == (len(content), len(EMOTIONS)) and loudness.shape == (len(content),)
         if not fits or not len(content):
-            raise ValueError(f"content {tuple(content.shape)}, voice {tuple(voice.shape)}, loudness {tuple(loudness.shape)}")
-        return Heard(
+            raise ValueError(
+                f"content {tuple(content.shape)}, voice {tuple(voice.shape)}, loudness {tuple(loudness.shape)}"
+            )
+        return Origin(
             content=content,
             voice=voice,
             loudness=loudness,
+            style=_floats(arrays, "style").reshape(-1),
             frame_rate=_number(arrays, "frame_rate", 1, 1000),
             duration_s=_number(arrays, "duration_s", 0, 1e6),
             seed=int(_number(arrays, "seed", 0, 2**63)),
@@ -60,7 +64,7 @@ def heard_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> He
             direction=str(arrays[_PREFIX + "direction"]),
         )
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise Emote3DError(f"{path}: what was heard in the recording is damaged ({error}); animate it again") from error
+        raise Emote3DError(f"{path}: what it was made from is damaged ({error}); animate it again") from error
 
 
 def _floats(arrays: Mapping[str, np.ndarray], name: str) -> torch.Tensor:

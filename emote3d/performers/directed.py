@@ -1,0 +1,69 @@
+"""How a direction is performed: the networks are asked per frame, operators compose what they give, life is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.decoders import operators
+from emote3d.decoders.face import NECK, face_from_channels, with_life
+from emote3d.decoders.life import Aim, draw_life
+from emote3d.latents.speech import direct
+from emote3d.latents.timeline import Timeline, voiced
+from emote3d.performers.face import Heard
+from emote3d.records import FaceMotion, SpeechLatents
+
+Decode = Callable[[SpeechLatents], Float[Tensor, "frames channels"]]
+
+
+def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: int) -> FaceMotion:
+    """Perform what was heard; the seed decides blinks, gaze and head drift."""
+    with torch.inference_mode():
+        channels = directed_channels(decode, heard.latents, timeline, fps)
+    voice = heard.latents.emotion.expand(timeline.frames, -1).double().numpy()
+    aim = Aim(gaze_rad=np.radians(timeline.gaze_deg * [1, -1]), held=timeline.gaze_held)
+    rng = np.random.default_rng(seed)
+    loudness = heard.loudness.double().numpy()
+    life = draw_life(voiced(timeline.emotion, voice), loudness, fps, rng, timeline.blink_rate, aim)
+    return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))
+
+
+def directed_channels(
+    decode: Decode, latents: SpeechLatents, timeline: Timeline, fps: float
+) -> Float[Tensor, "frames channels"]:
+    """The channels that voice and direction determine: the regions decoded one by one and composed."""
+    neutral_feeling = np.zeros_like(timeline.emotion)
+    neutral_feeling[:, 0] = 1.0
+
+    def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
+        if not feeling[:, 1:].any():
+            return neutral
+        return decode(direct(latents, feeling, timeline.style()))
+
+    neutral = decode(direct(latents, neutral_feeling, timeline.style()))
+    whole = decoded(timeline.emotion)
+    upper = whole if timeline.upper is None else decoded(timeline.upper)
+    mouth = whole if timeline.mouth is None else decoded(timeline.mouth)
+    channels = operators.compose(upper, mouth)
+    channels[:, NECK] = whole[:, NECK]
+    return _operate(channels, neutral, timeline, fps)
+
+
+def _operate(channels: Tensor, neutral: Tensor, timeline: Timeline, fps: float) -> Tensor:
+    """Apply the operators that are asked for; closures are kept last, whatever happened before."""
+
+    def curve(name: str) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(getattr(timeline, name))).float()
+
+    size = torch.from_numpy(timeline.beyond("articulation")).float()
+    jaw, lips = size * curve("jaw"), size * curve("lips")
+    channels = operators.lean(channels, neutral, curve("asymmetry"))
+    channels = operators.articulate(channels, neutral, jaw, lips)
+    channels = operators.smooth(channels, curve("smoothing_s"), fps)
+    head, brows = (torch.from_numpy(timeline.beyond(name)).float() for name in ("head_motion", "brow_motion"))
+    channels = operators.move(channels, head, brows, fps)
+    return operators.keep_closures(channels, neutral, jaw)
