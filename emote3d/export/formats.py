@@ -58,6 +58,14 @@ WRITERS: dict[str, Writer] = {
         description="glTF 2.0 in one file: mesh, materials, skin, named face shapes, animation",
     ),
     ".gltf": Writer(function="emote3d.export.glb:write_gltf", description="the same as JSON with a .bin beside it"),
+    **dict.fromkeys(
+        (".usd", ".usda", ".usdc"),
+        Writer(
+            function="emote3d.export.usd:write_usd",
+            description="UsdSkel: skeleton, blend shapes, animation, materials, sound",
+        ),
+    ),
+    ".usdz": Writer(function="emote3d.export.usd:write_usdz", description="the same in one package, the sound too"),
 }
 """Suffix to writer. A new format is one entry here and one module."""
 
