@@ -1,6 +1,7 @@
 """Writes USD (.usd, .usdc, .usda, .usdz): a UsdSkel avatar, its animation and the sound."""
 
-# pyright: reportAttributeAccessIssue=false  (pxr fills its modules when they are imported)
+# pxr fills its modules when they are imported:
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import os

@@ -1,6 +1,7 @@
 """A puppet as the prims of a USD stage."""
 
-# pyright: reportAttributeAccessIssue=false  (pxr fills its modules when they are imported)
+# pxr fills its modules when they are imported:
+# pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
 import numpy as np
