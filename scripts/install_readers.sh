@@ -16,7 +16,7 @@ apt_install() { # PROGRAM PACKAGE...
 }
 
 case "${1:-}" in
-  blender) apt_install blender blender; exit $? ;;
+  blender) apt_install blender blender python3-numpy; exit $? ;;
   bpy)
     venv=${BPY_VENV:-/tmp/bpy}
     python3.11 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check bpy numpy; exit $? ;;
