@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -46,6 +46,13 @@ def attend(
     return (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
 
 
+def outside_past(frames: int, past: int) -> Bool[Tensor, "frames frames"]:
+    """Which frames j a frame i may not attend to: those after it and those more than `past` before it."""
+    steps = torch.arange(frames)
+    distance = steps[:, None] - steps[None, :]
+    return (distance < 0) | (distance > past)
+
+
 class EncoderLayer(nn.Module):
     """Post-norm transformer encoder layer with explicit attention and exact GELU (same weights as `nn.TransformerEncoderLayer`)."""
 
@@ -66,6 +73,12 @@ class EncoderLayer(nn.Module):
         """Attend over all frames with the additive bias."""
         query, key, value = self.in_proj(x).chunk(3, dim=-1)
         attended = attend(query, key, value, self.heads, bias)
+        return self.settle(x, attended)
+
+    def settle(
+        self, x: Float[Tensor, "batch frames d"], attended: Float[Tensor, "batch frames d"]
+    ) -> Float[Tensor, "batch frames d"]:
+        """What follows the attention: the residual, the feed-forward network and the norms."""
         x = self.norm1(x + self.dropout(self.out_proj(attended)))
         hidden = self.dropout(nn.functional.gelu(self.linear1(x)))
         return self.norm2(x + self.dropout(self.linear2(hidden)))
@@ -129,16 +142,20 @@ class SkipTransformer(nn.Module):
 
 
 class AlibiEncoder(nn.Module):
-    """A stack of `EncoderLayer` under one ALiBi bias."""
+    """A stack of `EncoderLayer` under one ALiBi bias; with `past`, each frame attends to itself and so many before it."""
 
-    def __init__(self, d: int, heads: int, feedforward_d: int, layers: int, period: int) -> None:
+    def __init__(
+        self, d: int, heads: int, feedforward_d: int, layers: int, period: int, past: int | None = None
+    ) -> None:
         super().__init__()
-        self.heads, self.period = heads, period
+        self.heads, self.period, self.past = heads, period, past
         self.layers = nn.ModuleList(EncoderLayer(d, heads, feedforward_d) for _ in range(layers))
 
     def forward(self, x: Float[Tensor, "batch frames d"]) -> Float[Tensor, "batch frames d"]:
         """Run all layers."""
         bias = alibi_bias(self.heads, x.shape[1], self.period).to(x)
+        if self.past is not None:
+            bias = bias.masked_fill(outside_past(x.shape[1], self.past).to(x.device), -torch.inf)
         for layer in self.layers:
             x = layer(x, bias)
         return x

@@ -23,6 +23,8 @@ from emote3d.transcript import spoken_in
 
 if TYPE_CHECKING:
     from emote3d.body import BodyModel
+    from emote3d.stream.model import LiveModel
+    from emote3d.stream.session import Stream
 
 Source = str | Path | tuple[np.ndarray, int] | Speech
 """A recording: a path, a (samples, rate) pair, or a `Speech`."""
@@ -45,6 +47,23 @@ class Emote3D:
         from emote3d.body import open_avatar
 
         return open_avatar()
+
+    @cached_property
+    def live(self) -> LiveModel:
+        """The live networks, loaded when a stream is first opened."""
+        from emote3d.stream.model import LiveModel
+
+        return LiveModel.from_pretrained()
+
+    def stream(self, direction: Direction | None = None, *, look_ahead_ms: float = 80.0, seed: int = 0) -> Stream:
+        """Perform sound as it comes in; see `Stream`. Several streams may go on side by side.
+
+        Raises:
+            Emote3DError: a look-ahead or a direction that a live stream cannot do.
+        """
+        from emote3d.stream.session import Stream
+
+        return Stream(self.live, direction or Direction(), look_ahead_ms, seed)
 
     def animate(
         self, source: Source, direction: Direction | None = None, *, seed: int = 0, fps: float = MOTION_FPS

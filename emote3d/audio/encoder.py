@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+_STEM_KERNEL = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompactEncoderConfig:
@@ -31,11 +33,53 @@ class CompactEncoderConfig:
         """Features per second before resampling to the motion rate."""
         return self.sample_rate / self.hop / 2
 
+    def future_taps(self, look_ahead: int | None = None) -> tuple[int, ...]:
+        """Taps of each block's convolution that lie in the future: half of them, whatever the look-ahead."""
+        assert look_ahead is None, "only a LiveEncoderConfig has a choice of look-aheads"
+        return ((self.kernel - 1) // 2,) * len(self.dilations)
+
+    def stem_future(self) -> int:
+        """Mel frames after its centre that the stem sees."""
+        return _STEM_KERNEL // 2
+
     @property
     def context_s(self) -> float:
         """Seconds of audio on either side that can change a feature."""
         blocks = sum(dilation * (self.kernel - 1) // 2 for dilation in self.dilations)
         return (blocks + 2) / self.feature_rate + self.window / self.sample_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveEncoderConfig(CompactEncoderConfig):
+    """A compact encoder that looks little ahead: the taps of its convolutions lie in the past but for a few."""
+
+    stem_after: int = 1
+    """Mel frames after its centre that the stem sees."""
+    taps_after: tuple[int, ...] = (2, 0, 0, 2, 0, 0, 0, 0)
+    """Taps of each block's convolution that lie in the future, at most."""
+
+    def future_taps(self, look_ahead: int | None = None) -> tuple[int, ...]:
+        """Taps of each block that lie in the future when the blocks may look `look_ahead` features ahead in all."""
+        left = self.look_ahead if look_ahead is None else look_ahead
+        taps = []
+        for allowed, dilation in zip(self.taps_after, self.dilations, strict=True):
+            taps.append(min(allowed, left // dilation))
+            left -= taps[-1] * dilation
+        return tuple(taps)
+
+    def stem_future(self) -> int:
+        """Mel frames after its centre that the stem sees."""
+        return self.stem_after
+
+    @property
+    def look_ahead(self) -> int:
+        """Features that the blocks look ahead, at most."""
+        return sum(taps * dilation for taps, dilation in zip(self.taps_after, self.dilations, strict=True))
+
+    @property
+    def context_s(self) -> float:
+        """Seconds of audio on either side that can change a feature."""
+        return 2 * super().context_s
 
 
 SILENCE_LEVEL = -13.0
@@ -83,19 +127,33 @@ def speech_level(log_mel: Float[Tensor, "mel_frames mels"]) -> Float[Tensor, ""]
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution over time, then a pointwise network, residual (Liu et al. 2022)."""
+    """Depthwise convolution over time, then a pointwise network, residual (Liu et al. 2022).
 
-    def __init__(self, d: int, kernel: int, dilation: int, expansion: int) -> None:
+    The last `future` taps of the kernel lie after the centre; a forward pass may do with fewer.
+    """
+
+    def __init__(self, d: int, kernel: int, dilation: int, expansion: int, future: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(d, d, kernel, padding=dilation * (kernel - 1) // 2, dilation=dilation, groups=d)
+        self.future, self.past = future, kernel - 1 - future
+        self.depthwise = nn.Conv1d(d, d, kernel, dilation=dilation, groups=d)
         self.norm = nn.LayerNorm(d)
         self.expand = nn.Linear(d, expansion * d)
         self.contract = nn.Linear(expansion * d, d)
 
-    def forward(self, x: Float[Tensor, "batch frames d"]) -> Float[Tensor, "batch frames d"]:
-        """Mix over time, then over channels."""
-        mixed = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
-        return x + self.contract(nn.functional.gelu(self.expand(self.norm(mixed))))
+    def forward(self, x: Float[Tensor, "batch frames d"], future: int) -> Float[Tensor, "batch frames d"]:
+        """Mix over time, then over channels; the ends are padded with zeros."""
+        dilation = self.depthwise.dilation[0]
+        padded = nn.functional.pad(x, (0, 0, self.past * dilation, future * dilation))
+        return self.mix(padded, x, future)
+
+    def mix(
+        self, padded: Float[Tensor, "batch padded_frames d"], x: Float[Tensor, "batch frames d"], future: int
+    ) -> Float[Tensor, "batch frames d"]:
+        """The same where the neighbours are given: `padded` reaches `past` taps before and `future` taps after `x`."""
+        conv = self.depthwise
+        weight = conv.weight[..., : self.past + 1 + future]
+        mixed = nn.functional.conv1d(padded.transpose(1, 2), weight, conv.bias, 1, 0, conv.dilation, conv.groups)
+        return x + self.contract(nn.functional.gelu(self.expand(self.norm(mixed.transpose(1, 2)))))
 
 
 class CompactEncoder(nn.Module):
@@ -105,18 +163,32 @@ class CompactEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.log_mel = LogMel(config)
-        self.stem = nn.Conv1d(config.mels, config.d, 5, stride=2, padding=2)
+        self.stem = nn.Conv1d(config.mels, config.d, _STEM_KERNEL, stride=2)
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(config.d, config.kernel, dilation, config.expansion) for dilation in config.dilations
+            ConvNeXtBlock(config.d, config.kernel, dilation, config.expansion, future)
+            for dilation, future in zip(config.dilations, config.future_taps(), strict=True)
         )
         self.norm = nn.LayerNorm(config.d)
 
-    def forward(self, log_mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch frames d"]:
-        """Encode log-mel from which `speech_level` has been subtracted."""
-        x = self.stem((log_mel.clamp_min(-12.0) + 3.0).transpose(1, 2) / 4.0).transpose(1, 2)
-        for block in self.blocks:
-            x = block(x)
+    def forward(
+        self, log_mel: Float[Tensor, "batch mel_frames mels"], look_ahead: int | None = None
+    ) -> Float[Tensor, "batch frames d"]:
+        """Encode log-mel from which `speech_level` has been subtracted.
+
+        Args:
+            look_ahead: features that the blocks may look ahead, where the config leaves a choice (default: its most).
+        """
+        after = self.config.stem_future()
+        x = nn.functional.pad(scale_mel(log_mel), (0, 0, _STEM_KERNEL - 1 - after, after))
+        x = self.stem(x.transpose(1, 2)).transpose(1, 2)
+        for block, future in zip(self.blocks, self.config.future_taps(look_ahead), strict=True):
+            x = block(x, future)
         return self.norm(x)
+
+
+def scale_mel(log_mel: Float[Tensor, "*batch mels"]) -> Float[Tensor, "*batch mels"]:
+    """Level-normalised log-mel to what the stem is fed."""
+    return (log_mel.clamp_min(-12.0) + 3.0) / 4.0
 
 
 def resample_features(

@@ -12,7 +12,7 @@ from emote3d.audio.encoder import CompactEncoder, resample_features, speech_leve
 from emote3d.records import Speech, SpeechFeatures
 
 _WINDOW_FRAMES = 3000
-_FULL_SCALE_BELOW_LEVEL = 6.0
+FULL_SCALE_BELOW_LEVEL = 6.0
 """Log-mel units under the speech level at which loudness counts as zero."""
 
 
@@ -50,5 +50,5 @@ def hear(encoder: CompactEncoder, speech: Speech, frame_rate: float) -> tuple[Sp
     features = resample_features(encoded[None], config.feature_rate, frame_rate, frames)[0]
     level = mel.mean(dim=1)[None, :, None]
     level = resample_features(level, 2 * config.feature_rate, frame_rate, frames)[0, :, 0]
-    loudness = (1 + level / _FULL_SCALE_BELOW_LEVEL).clamp(0, 1)
+    loudness = (1 + level / FULL_SCALE_BELOW_LEVEL).clamp(0, 1)
     return SpeechFeatures(features=features, frame_rate=frame_rate), loudness

@@ -1,4 +1,6 @@
-"""What a voice does not determine: blinks, gaze and the slow drift of the head, drawn from a seed.
+"""What a voice does not determine: blinks, gaze, breath and the slow drift of the head, drawn from a seed.
+
+Drawn frame by frame from what went before, so a live stream gets the same as a recording in one go.
 
 Distributions are those of people in conversation: about 17 blinks a minute, 0.2 s each, closing faster than they open
 (Bentivoglio 1997; Trutoiu 2011); fixations of 0.5 to 3 s, mostly on the partner, averted in pauses (Lee, Badler 2002).
@@ -24,6 +26,11 @@ _HEAD_SHARE = 0.4
 _NO_BLINKS = 0.05
 """Below this rate the eyes stay open."""
 _BLINK_CLOSE_S, _BLINK_HOLD_S, _BLINK_OPEN_S = 0.075, 0.035, 0.17
+_BLINK_LASTS_S = 0.4
+_DRIFTS = ((2.6, 1.0), (1.0, 0.45))
+"""Period (s) and size of the parts of the head's drift."""
+_BREATH_HZ, _BREATH_RAD = 0.24, math.radians(0.3)
+"""14 breaths a minute move the head a little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,50 @@ class Life:
     """Drift of the head: pitch, yaw, roll."""
 
 
+class LifeStream:
+    """Draws blinks, gaze and head motion frame by frame."""
+
+    def __init__(self, fps: float, rng: np.random.Generator) -> None:
+        self.fps, self.frame = fps, 0
+        self._speaking = 0.0
+        blink_rng, gaze_rng, head_rng = rng.spawn(3)
+        self._blinks, self._gaze = _Blinks(blink_rng), _Gaze(gaze_rng, fps)
+        self._drifts = [(size, _Drift(head_rng, period_s / 2.5 * fps)) for period_s, size in _DRIFTS]
+        self._breath = float(head_rng.uniform(0, 2 * math.pi))
+        self._follows, self._turned = _Filter(0.3 * fps, 2), _Filter(_SACCADE_S * fps, 2)
+        self._before = 0.0
+
+    def step(
+        self,
+        emotion: Float[np.ndarray, "8"],
+        loudness: float,
+        blink_rate: float = 1.0,
+        aim_rad: Float[np.ndarray, "2"] | None = None,
+        held: float = 0.0,
+    ) -> Life:
+        """Draw the next frame.
+
+        Args:
+            loudness: 0..1, says whether the person speaks.
+            aim_rad: where the gaze is asked to be, as far as it is `held` (0..1).
+        """
+        self._speaking += (loudness - self._speaking) / (0.3 * self.fps)
+        time_s = self.frame / self.fps
+        self.frame += 1
+        wandering = self._gaze.step(emotion, self._speaking) * (1 - 0.85 * held)
+        turned = self._turned.step((np.zeros(2) if aim_rad is None else aim_rad) * held)
+        gaze = wandering + turned
+        shifted = self.frame > 1 and abs(gaze[0] - self._before) > math.radians(4)
+        self._before = float(gaze[0])
+        follows = 0.25 * gaze + (_HEAD_SHARE - 0.25) * turned
+        drift = sum((size * part.step() for size, part in self._drifts), np.zeros(3))
+        head = drift * np.radians([1.1, 1.9, 1.2]) * (0.55 + 0.6 * min(1.0, self._speaking))
+        head = head + self._follows.step(follows[[1, 0, 0]] * [1, 1, 0])
+        head[0] += _BREATH_RAD * math.sin(2 * math.pi * _BREATH_HZ * time_s + self._breath)
+        blink = self._blinks.step(time_s, bool(shifted), blink_rate * _factor(emotion, _BLINK_RATE))
+        return Life(blink=np.array([blink]), gaze_rad=gaze[None], head_rad=head[None])
+
+
 def draw_life(
     emotion: Float[np.ndarray, "frames 8"],
     loudness: Float[np.ndarray, "frames"],
@@ -61,94 +112,112 @@ def draw_life(
     Args:
         aim: where the gaze has to be, in the frames that say so.
     """
-    blink_rng, gaze_rng, head_rng = rng.spawn(3)
-    speaking = _smooth(loudness, 0.25 * fps)
-    gaze = _gaze(gaze_rng, emotion, speaking, fps)
-    aimed = np.zeros_like(gaze)
-    if aim is not None:
-        aimed = aim.gaze_rad * aim.held[:, None]
-        gaze = gaze * (1 - 0.85 * aim.held[:, None])
-    turned = _smooth(aimed, _SACCADE_S * fps)
-    gaze = gaze + turned
-    follows = 0.25 * gaze + (_HEAD_SHARE - 0.25) * turned
-    return Life(
-        blink=_blinks(blink_rng, emotion, gaze, fps, np.broadcast_to(blink_rate, len(emotion))),
-        gaze_rad=gaze,
-        head_rad=_head_drift(head_rng, speaking, fps) + _smooth(follows[:, [1, 0, 0]] * [1, 1, 0], 0.3 * fps),
-    )
+    stream, frames = LifeStream(fps, rng), []
+    rates = np.broadcast_to(blink_rate, len(emotion)).astype(np.float64)
+    for frame, felt in enumerate(emotion):
+        target, held = (None, 0.0) if aim is None else (aim.gaze_rad[frame], float(aim.held[frame]))
+        frames.append(stream.step(felt, float(loudness[frame]), float(rates[frame]), target, held))
+    return join_lives(frames)
 
 
-def _factor(emotion: np.ndarray, table: dict[str, float]) -> np.ndarray:
+def join_lives(lives: list[Life]) -> Life:
+    """Lives one after the other as one."""
+    members = ("blink", "gaze_rad", "head_rad")
+    return Life(**{name: np.concatenate([getattr(life, name) for life in lives]) for name in members})
+
+
+def _factor(emotion: np.ndarray, table: dict[str, float]) -> float:
     """Blend the factors of the emotions by their weights."""
     factors = np.array([table.get(name, 1.0) for name in EMOTIONS])
-    return (emotion @ factors) / np.maximum(emotion.sum(axis=1), 1e-6)
+    return float(emotion @ factors / max(float(emotion.sum()), 1e-6))
 
 
-def _smooth(x: np.ndarray, sigma_frames: float) -> np.ndarray:
-    radius = int(3 * sigma_frames) + 1
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_frames) ** 2)
-    padded = np.pad(x.reshape(len(x), -1), ((radius, radius), (0, 0)), mode="edge")
-    columns = [np.convolve(column, kernel / kernel.sum(), mode="valid") for column in padded.T]
-    return np.stack(columns, axis=1).reshape(x.shape)
+class _Filter:
+    """Exponential smoothing `order` times over, with the spread of a Gaussian of `sigma` frames."""
+
+    def __init__(self, sigma: float, order: int) -> None:
+        tau = sigma / math.sqrt(order)
+        self.share = 1 - math.exp(-1 / max(tau, 1e-3))
+        self.state: list[np.ndarray | float] = [0.0] * order
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """Smooth the next value."""
+        for index, value in enumerate(self.state):
+            x = value + self.share * (x - value)
+            self.state[index] = x
+        return x
 
 
-def _blinks(
-    rng: np.random.Generator, emotion: np.ndarray, gaze: np.ndarray, fps: float, rate: np.ndarray
-) -> np.ndarray:
-    frames = len(emotion)
-    time = np.arange(frames) / fps
-    closure = np.zeros(frames)
-    hurry = rate * _factor(emotion, _BLINK_RATE)
-    shifts = np.flatnonzero(np.abs(np.diff(gaze[:, 0], prepend=gaze[0, 0])) > math.radians(4)) / fps
-    at = rng.uniform(0.4, BLINK_INTERVAL_S)
-    while at < frames / fps:
-        near = shifts[np.abs(shifts - at) < 0.4]
-        start = float(near[0]) if len(near) else at
-        speed = hurry[min(frames - 1, int(start * fps))]
-        if speed < _NO_BLINKS:
-            at = start + 0.5
-            continue
-        closure = np.maximum(closure, _blink_curve(time - start, rng.uniform(0.9, 1.15)))
+class _Drift:
+    """Smooth noise of unit variance that has been going on for ever."""
+
+    def __init__(self, rng: np.random.Generator, sigma: float) -> None:
+        self.rng, self.filter = rng, _Filter(sigma, 3)
+        pulse = _Filter(sigma, 3)
+        response = [float(pulse.step(np.full(1, 1.0 if frame == 0 else 0.0))[0]) for frame in range(int(8 * sigma) + 2)]
+        self.gain = 1 / math.sqrt(sum(value * value for value in response))
+        for _ in range(int(6 * sigma) + 1):
+            self.step()
+
+    def step(self) -> np.ndarray:
+        """Pitch, yaw and roll of the next frame."""
+        return self.gain * self.filter.step(self.rng.normal(size=3))
+
+
+class _Gaze:
+    """Fixations, mostly on the partner, with quick shifts between them and a little jitter."""
+
+    def __init__(self, rng: np.random.Generator, fps: float) -> None:
+        self.rng, self.fps = rng, fps
+        self.target, self.left = np.zeros(2), 0
+        self.quick, self.jitter = _Filter(_SACCADE_S * fps, 2), _Filter(0.05 * fps, 1)
+
+    def step(self, emotion: np.ndarray, speaking: float) -> np.ndarray:
+        """Yaw and pitch of the next frame."""
+        if self.left <= 0:
+            self.target, length_s = self._fixate(_factor(emotion, _AVERSION) * (1.0 if speaking > 0.25 else 0.6))
+            self.left = max(4, int(length_s * self.fps))
+        self.left -= 1
+        noise = np.radians(0.45) * self.rng.normal(size=2)
+        return self.quick.step(self.target) + self.jitter.step(noise)
+
+    def _fixate(self, aversion: float) -> tuple[np.ndarray, float]:
+        rng = self.rng
+        if rng.random() < 0.22 * aversion:
+            point = np.array([rng.choice([-1, 1]) * rng.uniform(6, 14), rng.uniform(-5, 9)])
+            return np.radians(point), rng.uniform(0.4, 1.1)
+        return np.radians(rng.normal(0, [1.8, 1.2])), rng.uniform(0.5, 2.8)
+
+
+class _Blinks:
+    """Blinks in their time, rather when the eyes move; one in ten is double."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.due_s = rng.uniform(0.4, BLINK_INTERVAL_S)
+        self.going: list[tuple[float, float]] = []
+        """Start (s) and slowness of the blinks of now and soon."""
+
+    def step(self, time_s: float, shifted: bool, hurry: float) -> float:
+        """Closure of the lids at a time, 0..1."""
+        if hurry < _NO_BLINKS:
+            self.due_s = max(self.due_s, time_s + 0.4)
+        elif time_s >= self.due_s or (shifted and self.due_s - time_s < 0.4):
+            self._blink(time_s, hurry)
+        self.going = [(start, slowness) for start, slowness in self.going if time_s - start < _BLINK_LASTS_S]
+        return max((_blink_curve(time_s - start, slowness) for start, slowness in self.going), default=0.0)
+
+    def _blink(self, time_s: float, hurry: float) -> None:
+        rng = self.rng
+        self.going.append((time_s, rng.uniform(0.9, 1.15)))
         if rng.random() < 0.1:
-            closure = np.maximum(closure, _blink_curve(time - start - 0.38, 1.0))
+            self.going.append((time_s + 0.38, 1.0))
         wait = BLINK_INTERVAL_S * rng.lognormal(-0.18, 0.6)
-        at = start + max(0.7, wait / speed)
-    return closure
+        self.due_s = time_s + max(0.7, wait / max(0.1, hurry))
 
 
-def _blink_curve(t: np.ndarray, slowness: float) -> np.ndarray:
+def _blink_curve(t: float, slowness: float) -> float:
     closing = t / (_BLINK_CLOSE_S * slowness)
     opening = 1 - (t - (_BLINK_CLOSE_S + _BLINK_HOLD_S) * slowness) / (_BLINK_OPEN_S * slowness)
-    x = np.clip(np.minimum(closing, opening), 0.0, 1.0)
+    x = min(1.0, max(0.0, min(closing, opening)))
     return x * x * (3 - 2 * x)
-
-
-def _gaze(rng: np.random.Generator, emotion: np.ndarray, speaking: np.ndarray, fps: float) -> np.ndarray:
-    frames = len(emotion)
-    target = np.zeros((frames, 2))
-    aversion = _factor(emotion, _AVERSION)
-    frame = 0
-    while frame < frames:
-        averted = rng.random() < 0.22 * aversion[frame] * (1.0 if speaking[frame] > 0.25 else 0.6)
-        if averted:
-            length_s = rng.uniform(0.4, 1.1)
-            point = np.array([rng.choice([-1, 1]) * rng.uniform(6, 14), rng.uniform(-5, 9)])
-        else:
-            length_s = rng.uniform(0.5, 2.8)
-            point = rng.normal(0, [1.8, 1.2])
-        end = min(frames, frame + max(4, int(length_s * fps)))
-        target[frame:end] = np.radians(point)
-        frame = end
-    return _smooth(target, _SACCADE_S * fps) + np.radians(_smooth(rng.normal(0, 0.25, (frames, 2)), 0.05 * fps))
-
-
-def _head_drift(rng: np.random.Generator, speaking: np.ndarray, fps: float) -> np.ndarray:
-    frames = len(speaking)
-    drift = np.zeros((frames, 3))
-    for period_s, size in ((2.6, 1.0), (1.0, 0.45)):
-        sigma = period_s / 2.5 * fps
-        margin = int(4 * sigma)
-        noise = _smooth(rng.normal(size=(frames + 2 * margin, 3)), sigma)[margin : margin + frames]
-        drift += size * noise * math.sqrt(2 * math.sqrt(math.pi) * sigma)
-    amplitude = np.radians([1.1, 1.9, 1.2]) * (0.55 + 0.6 * np.clip(speaking, 0, 1))[:, None]
-    return drift * amplitude

@@ -27,6 +27,22 @@ class RegressionConfig:
     latent_d: int = 128
     frames_per_latent: int = 8
 
+    def attention_past(self) -> int | None:
+        """Frames before its own that a frame attends to; None: all, before and after."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveRegressionConfig(RegressionConfig):
+    """A decoder that never looks ahead and remembers so much."""
+
+    past_frames: int = 60
+    """Frames before its own that a frame attends to."""
+
+    def attention_past(self) -> int | None:
+        """`past_frames`."""
+        return self.past_frames
+
 
 class RegressionDecoder(nn.Module):
     """Per-frame content and condition to one motion latent per `frames_per_latent` frames."""
@@ -36,7 +52,9 @@ class RegressionDecoder(nn.Module):
         self.config = config
         d = config.content_d + config.style_d
         self.style = nn.Linear(config.condition_d, config.style_d)
-        self.transformer = AlibiEncoder(d, config.heads, config.feedforward_d, config.layers, config.period)
+        self.transformer = AlibiEncoder(
+            d, config.heads, config.feedforward_d, config.layers, config.period, config.attention_past()
+        )
         self.bottleneck = nn.Linear(d, config.latent_d)
         self.squasher = nn.Linear(config.latent_d * config.frames_per_latent, config.latent_d)
 

@@ -30,6 +30,23 @@ class FlintConfig:
         """Motion frames that one latent stands for."""
         return 2**self.stages
 
+    def attention_past(self) -> int | None:
+        """Latents before its own that a latent attends to; None: all, before and after."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveFlintConfig(FlintConfig):
+    """A FLINT that never looks ahead: one latent a frame, convolutions over the past, attention to so many latents."""
+
+    stages: int = 0
+    past_latents: int = 60
+    """Latents before its own that a latent attends to."""
+
+    def attention_past(self) -> int | None:
+        """`past_latents`."""
+        return self.past_latents
+
 
 def _conv_stage(conv: nn.Module, d: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.LeakyReLU(0.2), nn.BatchNorm1d(d))
@@ -39,19 +56,30 @@ def _replicate_conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv1d:
     return nn.Conv1d(inputs, outputs, 5, stride=stride, padding=2, padding_mode="replicate")
 
 
+class CausalConv(nn.Conv1d):
+    """A convolution over the present and the past; there are zeros before the beginning."""
+
+    def forward(self, input: Float[Tensor, "batch inputs frames"]) -> Float[Tensor, "batch outputs frames"]:
+        """Convolve."""
+        return super().forward(nn.functional.pad(input, (self.kernel_size[0] - 1, 0)))
+
+
 class FlintEncoder(nn.Module):
     """Motion to the mean and log-variance of its latents."""
 
     def __init__(self, config: FlintConfig) -> None:
         super().__init__()
         d = config.d
-        first = _conv_stage(_replicate_conv(config.channels, d, stride=2), d)
+        live = config.attention_past() is not None
+        conv = CausalConv(config.channels, d, 5) if live else _replicate_conv(config.channels, d, stride=2)
+        first = _conv_stage(conv, d)
         later = [
             nn.Sequential(*_conv_stage(_replicate_conv(d, d), d), nn.MaxPool1d(2)) for _ in range(config.stages - 1)
         ]
         self.squasher = nn.Sequential(first, *later)
         self.embedding = nn.Linear(d, d)
-        self.transformer = AlibiEncoder(d, config.heads, config.feedforward_d, config.layers, period=1)
+        past = config.attention_past()
+        self.transformer = AlibiEncoder(d, config.heads, config.feedforward_d, config.layers, 1, past)
         self.mean = nn.Linear(d, d)
         self.logvar = nn.Linear(d, d)
 
@@ -70,13 +98,16 @@ class FlintDecoder(nn.Module):
     def __init__(self, config: FlintConfig) -> None:
         super().__init__()
         d = config.d
-        first = _conv_stage(nn.ConvTranspose1d(d, d, 5, stride=2, padding=2, output_padding=1), d)
+        live = config.attention_past() is not None
+        conv = CausalConv(d, d, 5) if live else nn.ConvTranspose1d(d, d, 5, stride=2, padding=2, output_padding=1)
+        first = _conv_stage(conv, d)
         later = [_conv_stage(_replicate_conv(d, d), d) for _ in range(config.stages - 1)]
         self.expander = nn.ModuleList([first, *later])
         self.embedding = nn.Linear(d, d)
-        self.transformer = AlibiEncoder(d, config.heads, config.feedforward_d, config.layers, period=1)
+        past = config.attention_past()
+        self.transformer = AlibiEncoder(d, config.heads, config.feedforward_d, config.layers, 1, past)
         self.post = nn.Linear(d, d)
-        self.smooth = nn.Conv1d(d, config.channels, 5, padding=2)
+        self.smooth = CausalConv(d, config.channels, 5) if live else nn.Conv1d(d, config.channels, 5, padding=2)
 
     def forward(self, z: Float[Tensor, "batch latent_frames d"]) -> Float[Tensor, "batch frames channels"]:
         """Decode; one latent gives `frames_per_latent` frames."""

@@ -1,0 +1,132 @@
+"""The live networks: loading them, what they look ahead, and the slow twin that performs a whole recording in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig
+from emote3d.audio.hearing import FULL_SCALE_BELOW_LEVEL
+from emote3d.audio.level import RunningLevel
+from emote3d.checkpoint import load_component
+from emote3d.decoders.face import face_from_channels, with_life
+from emote3d.decoders.life import Aim, draw_life
+from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
+from emote3d.errors import Emote3DError
+from emote3d.files import asset_path
+from emote3d.latents.direction import Direction
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.prior.flint import LiveFlintConfig, MotionVAE
+from emote3d.records import Motion, Speech
+from emote3d.stream.directing import LIVE_FPS, Steering
+
+MAX_LOOK_AHEAD_MS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When the frames of a stream can be made; times in samples, so that nothing drifts."""
+
+    encoder: LiveEncoderConfig
+    look_ahead: int
+    """Features that the encoder looks ahead."""
+
+    def features_of(self, frame: int) -> tuple[int, float]:
+        """The feature before a motion frame, and how far towards the next one it lies."""
+        position = frame * self.encoder.sample_rate
+        spacing = 2 * self.encoder.hop * LIVE_FPS
+        return position // spacing, position % spacing / spacing
+
+    def samples_for(self, frame: int) -> int:
+        """Samples from the beginning that must be there to make a motion frame."""
+        config = self.encoder
+        low, weight = self.features_of(frame)
+        feature = low + (weight > 0) + self.look_ahead
+        return (2 * feature + config.stem_future()) * config.hop + config.window // 2
+
+    @property
+    def look_ahead_ms(self) -> float:
+        """Sound after a motion frame that it depends on, at most."""
+        config = self.encoder
+        waits = [self.samples_for(k) / config.sample_rate - k / LIVE_FPS for k in range(3 * LIVE_FPS)]
+        return 1000 * max(waits)
+
+
+class LiveModel:
+    """The networks of a live checkpoint."""
+
+    def __init__(
+        self, audio: CompactEncoder, latents: SpeechEncoder, decoder: RegressionDecoder, prior: MotionVAE
+    ) -> None:
+        assert isinstance(audio.config, LiveEncoderConfig)
+        self.encoder_config: LiveEncoderConfig = audio.config
+        self.audio, self.latents, self.decoder, self.prior = audio, latents, decoder, prior
+        for module in (audio, latents, decoder, prior):
+            module.eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(cls, checkpoint: Path | str | None = None) -> LiveModel:
+        """Load a live checkpoint folder, by default the shipped `checkpoints/live-v1`.
+
+        Raises:
+            Emote3DError: it is missing or damaged.
+        """
+        folder = Path(checkpoint) if checkpoint is not None else asset_path("checkpoints", "live-v1")
+        return cls(
+            load_component(folder / "audio", CompactEncoder, LiveEncoderConfig),
+            load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
+            load_component(folder / "decoder", RegressionDecoder, LiveRegressionConfig),
+            load_component(folder / "prior", MotionVAE, LiveFlintConfig),
+        )
+
+    def timing(self, look_ahead_ms: float) -> Timing:
+        """The most look-ahead that fits into so many milliseconds.
+
+        Raises:
+            Emote3DError: less than the networks can do with, or more than 120 ms.
+        """
+        config = self.encoder_config
+        choices = [Timing(encoder=config, look_ahead=n) for n in range(config.look_ahead + 1)]
+        least = choices[0].look_ahead_ms
+        if not least <= look_ahead_ms <= MAX_LOOK_AHEAD_MS:
+            raise Emote3DError(
+                f"look_ahead_ms must lie in {np.ceil(least):g} to {MAX_LOOK_AHEAD_MS:g}, got {look_ahead_ms:g}; 80 is usual"
+            )
+        return [choice for choice in choices if choice.look_ahead_ms <= look_ahead_ms][-1]
+
+    def perform(self, speech: Speech, direction: Direction, look_ahead_ms: float = 80.0, seed: int = 0) -> Motion:
+        """What a stream makes of a recording under one direction, in one go: its slow twin, for tests and figures."""
+        asked = Steering(direction).step()
+        with torch.inference_mode():
+            channels, loudness = self._channels(speech, asked.condition, self.timing(look_ahead_ms))
+        frames = len(channels)
+        aim = Aim(gaze_rad=np.tile(asked.aim_rad, (frames, 1)), held=np.full(frames, asked.held))
+        rng, emotion = np.random.default_rng(seed), np.tile(asked.emotion, (frames, 1))
+        life = draw_life(emotion, loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim)
+        return Motion(face=with_life(face_from_channels(channels), life, asked.head_motion), fps=LIVE_FPS)
+
+    def _channels(
+        self, speech: Speech, condition: Float[Tensor, "1 condition_d"], timing: Timing
+    ) -> tuple[Float[Tensor, "frames channels"], Float[Tensor, "frames"]]:
+        """Motion channels and loudness of a whole recording."""
+        frames = max(1, round(speech.duration_s * LIVE_FPS))
+        spare = max(0, timing.samples_for(frames) + 2 * self.encoder_config.fft - len(speech.waveform))
+        mel = self.audio.log_mel(torch.nn.functional.pad(speech.waveform, (0, spare))[None])
+        mel = RunningLevel().run(mel)
+        features = self.audio(mel, timing.look_ahead)[0]
+        places = [timing.features_of(frame) for frame in range(frames)]
+        low = torch.tensor([place for place, _ in places])
+        weight = torch.tensor([share for _, share in places], dtype=torch.float32)
+        content = self.latents(torch.lerp(features[low], features[low + 1], weight[:, None])[None])
+        z = self.decoder(content, condition[None].expand(1, frames, -1))
+        return self.prior.decoder(z)[0], loudness_of(mel[0].mean(dim=1)[2 * low])
+
+
+def loudness_of(level: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Mean log-mel relative to the level of the voice as loudness, 0 (silence) to 1."""
+    return (1 + level / FULL_SCALE_BELOW_LEVEL).clamp(0, 1)

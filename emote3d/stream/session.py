@@ -1,0 +1,242 @@
+"""One voice, live: samples in as they come, motion out frame by frame."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.decoders.face import CHANNELS, face_from_channels, with_life
+from emote3d.decoders.life import Life, LifeStream, join_lives
+from emote3d.errors import Emote3DError
+from emote3d.latents.direction import Direction
+from emote3d.records import Motion
+from emote3d.stream.directing import Steered, Steering
+from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
+from emote3d.stream.model import LIVE_FPS, LiveModel, loudness_of
+
+_BLEND_FRAMES = 5
+"""Frames over which the face leaves the pose it had at a reset."""
+_MOST_FRAMES = 30
+"""Frames of one Motion, so that a long chunk is answered in pieces."""
+_TIMED_FRAMES = 600
+
+Pcm = np.ndarray | Tensor | bytes
+"""Mono sound at the stream's rate: floats in [-1, 1], int16, or the bytes of little-endian int16."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """What lies between a sound and the frame that shows it, in milliseconds; playing the sound so much later is in sync."""
+
+    look_ahead_ms: float
+    """Sound after a frame that the frame depends on."""
+    hop_ms: float
+    """Time between frames: a sound shows in the next one."""
+    compute_ms: float
+    """99th percentile of what a frame took to compute so far (0 before the first)."""
+    smoothing_ms: float
+    """Delay of smoothing on the lips: none."""
+    direction_ms: float
+    """After `direct`, until 95% of the new emotion show; the lips do not wait for it."""
+
+    @property
+    def total_ms(self) -> float:
+        """Sum of the terms that a sound goes through."""
+        return self.look_ahead_ms + self.hop_ms + self.compute_ms + self.smoothing_ms
+
+
+class Stream:
+    """A context manager around `feed`; the same samples give the same frames, however they are cut into chunks."""
+
+    def __init__(self, model: LiveModel, direction: Direction, look_ahead_ms: float = 80.0, seed: int = 0) -> None:
+        self.model, self.timing = model, model.timing(look_ahead_ms)
+        self._life = LifeStream(LIVE_FPS, np.random.default_rng(seed))
+        self._steering = Steering(direction)
+        self._last: Tensor | None = None
+        self._took_ms: deque[float] = deque(maxlen=_TIMED_FRAMES)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the sound."""
+        model = self.model
+        self._encoder = EncoderStream(model.audio, self.timing.look_ahead)
+        self._decoder, self._prior = DecoderStream(model.decoder), PriorStream(model.prior.decoder)
+        self._waiting: list[Tensor] = []
+        self._features, self._levels = _Rows(), _Rows()
+        self._taken = 0
+        self.samples = 0
+        """Samples fed since the beginning or the last reset."""
+        self.frames = 0
+        """Frames made since then; frame k is at k / 30 s of the sound."""
+        self._left: Tensor | None = self._last
+
+    def __enter__(self) -> Stream:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drop what is still waiting."""
+        self.reset()
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second that `feed` expects."""
+        return self.model.encoder_config.sample_rate
+
+    @property
+    def latency(self) -> Latency:
+        """Every term of the delay."""
+        took = np.percentile(self._took_ms, 99) if self._took_ms else 0.0
+        return Latency(
+            look_ahead_ms=self.timing.look_ahead_ms,
+            hop_ms=1000 / LIVE_FPS,
+            compute_ms=float(took),
+            smoothing_ms=0.0,
+            direction_ms=self._steering.settles_ms,
+        )
+
+    def feed(self, pcm: Pcm) -> list[Motion]:
+        """Take the next samples, any number; gives what can be shown now: motions of up to a second, or none.
+
+        Raises:
+            Emote3DError: not mono PCM, or not finite; nothing of it is taken then.
+        """
+        samples = as_samples(pcm)
+        if len(samples):
+            self._waiting.append(samples)
+            self.samples += len(samples)
+        motions = []
+        while self.samples >= self.timing.samples_for(self.frames):
+            ready = self._ready()
+            motions.append(self._make(ready))
+        return motions
+
+    def direct(self, direction: Direction) -> None:
+        """Change the direction; the face moves there smoothly from the next frame on.
+
+        Raises:
+            Emote3DError: the direction asks for what needs the whole recording.
+        """
+        self._steering.aim(direction)
+
+    def reset(self) -> None:
+        """Barge-in: drop the sound that is still waiting; the face goes on from where it is."""
+        self._begin()
+
+    def flush(self) -> Motion:
+        """The frames up to the end of what was fed; what is fed then begins a new utterance."""
+        wanted = max(self.frames, round(self.samples * LIVE_FPS / self.sample_rate))
+        if wanted > self.frames:
+            missing = self.timing.samples_for(wanted - 1) - self.samples
+            self._waiting.append(torch.zeros(max(0, missing)))
+        tail = self._make(wanted - self.frames)
+        self._begin()
+        return tail
+
+    def _ready(self) -> int:
+        """How many frames can be made, up to the length of a Motion."""
+        count = 1
+        while count < _MOST_FRAMES and self.samples >= self.timing.samples_for(self.frames + count):
+            count += 1
+        return count
+
+    def _make(self, count: int) -> Motion:
+        """The next frames: the networks one by one, what is drawn around them together."""
+        made = []
+        with torch.inference_mode():
+            for _ in range(count):
+                began = time.perf_counter()
+                made.append(self._tick())
+                self._took_ms.append(1000 * (time.perf_counter() - began))
+            poses = [pose for pose, _, _ in made] or [torch.zeros(0, CHANNELS)]
+            face = face_from_channels(torch.cat(poses))
+            if made:
+                self._last = poses[-1]
+                head_motion = torch.tensor([steered.head_motion for _, steered, _ in made], dtype=torch.float64)
+                face = with_life(face, join_lives([life for _, _, life in made]), head_motion)
+        return Motion(face=face, fps=LIVE_FPS)
+
+    def _tick(self) -> tuple[Float[Tensor, "1 channels"], Steered, Life]:
+        """The next frame. Its sound goes through the networks in one piece of its own, so the chunking leaves no trace."""
+        frame, steered = self.frames, self._steering.step()
+        feature, loudness = self._hear(frame)
+        content = self.model.latents(feature[None, None])[0]
+        pose = self._prior.push(self._decoder.push(content, steered.condition))
+        if self._left is not None and frame < _BLEND_FRAMES:
+            t = (frame + 1) / (_BLEND_FRAMES + 1)
+            pose = torch.lerp(self._left, pose, t * t * (3 - 2 * t))
+        life = self._life.step(steered.emotion, loudness, steered.blink_rate, steered.aim_rad, steered.held)
+        self.frames += 1
+        return pose, steered, life
+
+    def _hear(self, frame: int) -> tuple[Float[Tensor, "d"], float]:
+        """Feature and loudness at a frame."""
+        features, levels = self._encoder.push(self._take(self.timing.samples_for(frame)))
+        self._features.add(features)
+        self._levels.add(levels)
+        low, weight = self.timing.features_of(frame)
+        self._features.forget(low)
+        self._levels.forget(2 * low)
+        feature, loudness = self._features.rows[0], float(loudness_of(self._levels.rows[0]))
+        return (torch.lerp(feature, self._features.rows[1], weight) if weight else feature), loudness
+
+    def _take(self, until: int) -> Float[Tensor, "samples"]:
+        """Samples from where the last frame stopped to `until`."""
+        wanted, parts = until - self._taken, []
+        while wanted > 0:
+            part = self._waiting[0]
+            parts.append(part[:wanted])
+            if len(part) > wanted:
+                self._waiting[0] = part[wanted:]
+            else:
+                self._waiting.pop(0)
+            wanted -= len(parts[-1])
+        self._taken = max(until, self._taken)
+        return torch.cat(parts) if parts else torch.zeros(0)
+
+
+class _Rows:
+    """The latest rows; `first` is the number from the beginning of the first that is kept."""
+
+    def __init__(self) -> None:
+        self.first, self.rows = 0, torch.zeros(0)
+
+    def add(self, rows: Tensor) -> None:
+        """Append."""
+        self.rows = torch.cat([self.rows, rows]) if len(self.rows) else rows
+
+    def forget(self, index: int) -> None:
+        """Drop the rows before that number."""
+        self.rows = self.rows[index - self.first :]
+        self.first = index
+
+
+def as_samples(pcm: Pcm) -> Float[Tensor, "samples"]:
+    """Mono PCM in any of the accepted forms as floats.
+
+    Raises:
+        Emote3DError: another shape or type, an odd number of bytes, or values that are not finite.
+    """
+    if isinstance(pcm, (bytes, bytearray, memoryview)):
+        if len(pcm) % 2:
+            raise Emote3DError(f"PCM bytes are little-endian int16, two a sample; got an odd number, {len(pcm)}")
+        pcm = np.frombuffer(pcm, "<i2")
+    array = pcm.numpy() if isinstance(pcm, Tensor) else np.asarray(pcm)
+    if array.ndim != 1 or not (array.dtype == np.int16 or array.dtype.kind == "f"):
+        raise Emote3DError(
+            f"expected mono PCM, one axis of int16 or of floats in [-1, 1]; got {array.dtype} of shape {array.shape}"
+        )
+    if array.dtype == np.int16:
+        return torch.from_numpy(array.astype(np.float32) / 32768)
+    if not np.isfinite(array).all():
+        raise Emote3DError("the samples hold values that are not finite")
+    return torch.from_numpy(np.clip(array, -1, 1).astype(np.float32))

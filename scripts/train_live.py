@@ -1,0 +1,101 @@
+"""Train the live face of checkpoints/live-v1 (each stage resumable; about an hour on one CPU core in all):
+
+python scripts/train_face.py make-tape --corpus runs/speech
+python scripts/train_live.py prior
+python scripts/train_live.py face
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LiveEncoderConfig
+from emote3d.body import open_avatar
+from emote3d.checkpoint import load_component, save_component
+from emote3d.decoders.face import CHANNELS
+from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.prior.flint import LiveFlintConfig, MotionVAE
+from emote3d.training.face import CONDITION_D, FaceTraining, PriorTask
+from emote3d.training.geometry import measure_face
+from emote3d.training.live import LiveTask, LiveTraining, start_from
+from emote3d.training.run import fit, machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    tape: Path = Path("runs/tape")
+    """Folder of the tape."""
+    runs: Path = Path("runs/live")
+    """Where curves and resumable states go."""
+    out: Path = Path("checkpoints/live-v1")
+    """Checkpoint folder to write components into."""
+
+    def note(self, curve: dict[str, list[float]]) -> dict[str, Any]:
+        """What the manifest says of a training."""
+        return {
+            "command": " ".join(["python", "scripts/train_live.py", *sys.argv[1:]]),
+            "data": "see checkpoints/README.md",
+            "machine": machine(),
+            "licence": "Apache-2.0",
+            "curve": curve,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPrior(_Stage):
+    """Train the causal temporal VAE: one latent a frame."""
+
+    settings: FaceTraining = field(default_factory=lambda: FaceTraining(steps=500, batch=16))
+    model: LiveFlintConfig = field(default_factory=lambda: LiveFlintConfig(channels=CHANNELS))
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
+        curve = fit(task, self.tape, self.runs / "prior", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainFace(_Stage):
+    """Train encoder, content head and decoder through the prior."""
+
+    settings: LiveTraining = field(default_factory=LiveTraining)
+    model: LiveRegressionConfig = field(
+        default_factory=lambda: LiveRegressionConfig(condition_d=CONDITION_D, layers=2, frames_per_latent=1)
+    )
+    encoder: LiveEncoderConfig = field(default_factory=LiveEncoderConfig)
+    start: Path | None = Path("checkpoints/open-v1/audio")
+    """Offline encoder of the same sizes to start from; None starts from nothing."""
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        audio = CompactEncoder(self.encoder)
+        if self.start is None:
+            audio.log_mel.fill_filters()
+        else:
+            start_from(load_component(self.start, CompactEncoder, CompactEncoderConfig), audio)
+        prior = load_component(self.out / "prior", MotionVAE, LiveFlintConfig)
+        config = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d)
+        latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
+        task = LiveTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
+        curve = fit(task, self.tape, self.runs / "face", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        note = self.note(curve)
+        for name, module, settings in (
+            ("audio", audio, self.encoder),
+            ("latents", latents, config),
+            ("decoder", decoder, self.model),
+        ):
+            save_component(self.out / name, module, settings, note, dtype=torch.float16)
+
+
+if __name__ == "__main__":
+    tyro.cli(tyro.extras.subcommand_type_from_defaults({"prior": TrainPrior(), "face": TrainFace()})).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
