@@ -37,9 +37,14 @@ class Emote3D:
         self.face = face
 
     @classmethod
-    def from_pretrained(cls, checkpoint: Path | str | None = None) -> Emote3D:
-        """Load a checkpoint folder, by default the shipped `checkpoints/open-v1`; damaged ones raise `Emote3DError`."""
-        return cls(load_performer(Path(checkpoint) if checkpoint is not None else asset_path("checkpoints", "open-v1")))
+    def from_pretrained(cls, checkpoint: Path | str | None = None, *, demo_compat: bool = False) -> Emote3D:
+        """Load a checkpoint folder, by default the shipped `checkpoints/open-v1`; damaged ones raise `Emote3DError`.
+
+        Args:
+            demo_compat: with an EMOTE checkpoint, hear the audio as its own demo does, with its padding mistake.
+        """
+        folder = Path(checkpoint) if checkpoint is not None else asset_path("checkpoints", "open-v1")
+        return cls(load_performer(folder, demo_compat))
 
     @cached_property
     def avatar(self) -> BodyModel:

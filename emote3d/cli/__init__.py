@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 import tyro
 
 from emote3d.cli.export import ExportMotion
+from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
 from emote3d.errors import Emote3DError
 
@@ -26,6 +27,7 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "render": (Render, "Speech to a video of the talking avatar."),
     "animate": (Animate, "Speech to motion, in the formats of other tools."),
     "export": (ExportMotion, "A motion file into the formats of other tools."),
+    "import-checkpoint": (ImportCheckpoint, "A published checkpoint that you hold into a checkpoint folder."),
 }
 """Name on the command line, options, one line of help."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
@@ -66,14 +67,27 @@ def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]
     return torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
 
 
-def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
-    """Add blinks, gaze and head drift; the eyes counter the head, so the gaze stays where it is."""
+def with_gaze_and_drift(
+    face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]
+) -> FaceMotion:
+    """Add gaze and head drift as rotations; the eyes counter the head, so the gaze stays where it is."""
     drift = torch.from_numpy(life.head_rad).float() * torch.as_tensor(head_motion).float().reshape(-1, 1)
-    neck = face.neck_axis_angle + drift
     gaze = torch.from_numpy(life.gaze_rad).float()
     pitch = face.eyes_axis_angle[:, :, 0] + (gaze[:, 1] - 0.8 * drift[:, 0])[:, None]
     yaw = face.eyes_axis_angle[:, :, 1] + (gaze[:, 0] - 0.8 * drift[:, 1])[:, None]
-    eyes = torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
+    return FaceMotion(
+        expression=face.expression,
+        basis=face.basis,
+        jaw_axis_angle=face.jaw_axis_angle,
+        neck_axis_angle=face.neck_axis_angle + drift,
+        eyes_axis_angle=torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1),
+    )
+
+
+def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
+    """Add blinks, gaze and head drift to a face in ARKit's basis."""
+    face = with_gaze_and_drift(face, life, head_motion)
+    pitch, yaw = face.eyes_axis_angle[:, :, 0], face.eyes_axis_angle[:, :, 1]
     expression = face.expression.clone()
     for side, name in enumerate(("Left", "Right")):
         outward = yaw[:, side] if name == "Left" else -yaw[:, side]
@@ -82,13 +96,7 @@ def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "
             index = ARKIT_52.index(f"eyeLook{where}{name}")
             expression[:, index] = torch.maximum(expression[:, index], (angle / GAZE_FULL_RAD).clamp(0, 1))
         _blink(expression, torch.from_numpy(life.blink).float(), name)
-    return FaceMotion(
-        expression=expression,
-        basis=face.basis,
-        jaw_axis_angle=face.jaw_axis_angle,
-        neck_axis_angle=neck,
-        eyes_axis_angle=eyes,
-    )
+    return dataclasses.replace(face, expression=expression)
 
 
 def _blink(expression: Tensor, blink: Tensor, side: str) -> None:

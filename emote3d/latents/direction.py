@@ -68,6 +68,8 @@ class Direction:
     """What is said, or the text file with it; @word and --word need it."""
     language: str = "en-us"
     """Language of the transcript (espeak-ng's code)."""
+    subject: str | None = None
+    """Whose way of moving, for checkpoints that know several people (EMOTE: M003 ... W029; default: the first)."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be performed, naming every problem at once."""

@@ -21,7 +21,7 @@ class SpeechEncoderConfig:
     feature_d: int = 256
     content_d: int = 128
     emotion_hidden_d: int = 64
-    """Width of the network that recognises the emotion."""
+    """Width of the network that recognises the emotion; 0 where there is none (EMOTE)."""
 
     @property
     def emotions(self) -> int:
@@ -36,11 +36,13 @@ class SpeechEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.content = nn.Linear(config.feature_d, config.content_d)
-        self.emotion = nn.Sequential(
-            nn.Linear(2 * config.feature_d, config.emotion_hidden_d),
-            nn.GELU(),
-            nn.Linear(config.emotion_hidden_d, config.emotions),
-        )
+        self.emotion = nn.Sequential()
+        if config.emotion_hidden_d:
+            self.emotion = nn.Sequential(
+                nn.Linear(2 * config.feature_d, config.emotion_hidden_d),
+                nn.GELU(),
+                nn.Linear(config.emotion_hidden_d, config.emotions),
+            )
 
     def forward(self, features: Float[Tensor, "batch frames feature_d"]) -> Float[Tensor, "batch frames content_d"]:
         """Content latents."""

@@ -25,11 +25,15 @@ def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: 
     with torch.inference_mode():
         channels = directed_channels(decode, heard.latents, timeline, fps)
     voice = heard.latents.emotion.expand(timeline.frames, -1).double().numpy()
-    aim = Aim(gaze_rad=np.radians(timeline.gaze_deg * [1, -1]), held=timeline.gaze_held)
     rng = np.random.default_rng(seed)
     loudness = heard.loudness.double().numpy()
-    life = draw_life(voiced(timeline.emotion, voice), loudness, fps, rng, timeline.blink_rate, aim)
+    life = draw_life(voiced(timeline.emotion, voice), loudness, fps, rng, timeline.blink_rate, aim_of(timeline))
     return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))
+
+
+def aim_of(timeline: Timeline) -> Aim:
+    """Where the gaze has to be."""
+    return Aim(gaze_rad=np.radians(timeline.gaze_deg * [1, -1]), held=timeline.gaze_held)
 
 
 def directed_channels(

@@ -10,8 +10,11 @@ from emote3d.performers.face import FacePerformer
 from emote3d.performers.open_face import OpenFace
 
 
-def load_performer(folder: Path) -> FacePerformer:
+def load_performer(folder: Path, demo_compat: bool = False) -> FacePerformer:
     """Load the face of a checkpoint folder; its audio encoder tells the kind.
+
+    Args:
+        demo_compat: for EMOTE, hear the audio as its demo does.
 
     Raises:
         Emote3DError: no such folder, or a damaged or unknown component.
@@ -23,4 +26,8 @@ def load_performer(folder: Path) -> FacePerformer:
     kind = read_manifest(folder / "audio").get("class")
     if kind == "CompactEncoder":
         return OpenFace.from_pretrained(folder)
-    raise Emote3DError(f"{folder / 'audio'} holds a {kind!r}; expected a CompactEncoder")
+    if kind == "ResampledWav2Vec":
+        from emote3d.performers.emote import EmoteFace
+
+        return EmoteFace.from_pretrained(folder, demo_compat)
+    raise Emote3DError(f"{folder / 'audio'} holds a {kind!r}; expected a CompactEncoder or a ResampledWav2Vec")

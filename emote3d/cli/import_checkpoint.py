@@ -1,0 +1,38 @@
+"""`emote3d import-checkpoint`: a published checkpoint that you hold into a folder that `--checkpoint` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from emote3d.cli.reporting import Reporting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportCheckpoint(Reporting):
+    """A published EMOTE or FLINT checkpoint into a component folder; nothing in the file is executed."""
+
+    kind: tyro.conf.Positional[Literal["emote", "flint"]]
+    """What it is."""
+    path: tyro.conf.Positional[Path]
+    """The model's folder (cfg.yaml and checkpoints/*.ckpt) or its .ckpt file."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder to write the components into."""
+    wav2vec2: Path | None = None
+    """Folder of the wav2vec2 that EMOTE was trained from (only its config.json is read); needed for unpublished sizes."""
+
+    def run(self) -> None:
+        """Read, check, write, report."""
+        from emote3d.official.emote import import_emote, import_flint
+
+        if self.kind == "emote":
+            done = import_emote(self.path, self.output, self.wav2vec2)
+        else:
+            done = import_flint(self.path, self.output)
+        for word, number in done.ignored.items():
+            self.say(f"left out {number} tensors {word}.*, which inference does not need")
+        facts = ", ".join(f"{name} {value}" for name, value in done.sizes.items())
+        self.report({"output": str(self.output), "file": str(done.file), **done.sizes}, f"{self.output}: {facts}")

@@ -1,0 +1,118 @@
+"""Reads the tensors of a PyTorch Lightning checkpoint without running anything of it."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from emote3d.errors import Emote3DError
+
+_PLACEHOLDERS = ("pytorch_lightning.", "lightning.", "lightning_fabric.", "omegaconf.", "numpy.", "argparse.", "inferno.",
+                 "pathlib.", "collections.", "typing.", "skimage.", "munch.", "addict.")  # fmt: skip
+"""Packages whose objects training programs leave in their checkpoints; each is read as an empty placeholder."""
+_REFUSED = ("numpy.testing", "numpy.distutils", "numpy.f2py")
+
+
+def _placeholder(name: str) -> type:
+    """A class of the wanted name that takes any arguments and does nothing."""
+
+    def swallow(self: object, *arguments: object, **options: object) -> None:
+        """Keep nothing."""
+
+    module, _, short = name.rpartition(".")
+    return type(
+        short, (), {"__module__": module, "__init__": swallow, "__setstate__": swallow, "__setitem__": swallow}
+    )
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The `state_dict` of a Lightning checkpoint.
+
+    Objects of training programs become empty placeholders; a file that names anything else is refused before it is read.
+
+    Raises:
+        Emote3DError: no such file, damaged, without a state_dict, or it names code that no checkpoint needs.
+    """
+    if not path.is_file():
+        raise Emote3DError(f"there is no checkpoint file {path}")
+    if not zipfile.is_zipfile(path):
+        raise Emote3DError(f"{path} is not a PyTorch checkpoint (expected the zip format that torch.save writes)")
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+        foreign = sorted(name for name in named if not name.startswith(_PLACEHOLDERS) or name.startswith(_REFUSED))
+        if foreign:
+            raise Emote3DError(
+                f"{path} names {', '.join(foreign[:4])}, which no checkpoint needs; it may be hostile and was not read"
+            )
+        with torch.serialization.safe_globals([(_placeholder(name), name) for name in named]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, OSError, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Emote3DError(f"{path} cannot be read as a checkpoint ({reason}); copy it again") from error
+    state = content.get("state_dict") if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise Emote3DError(f"{path} holds no state_dict of tensors; expected a checkpoint that Lightning saved")
+    return {str(name): value for name, value in state.items()}
+
+
+def read_settings(path: Path | None) -> dict[str, Any]:
+    """The training's cfg.yaml; empty where there is none.
+
+    Raises:
+        Emote3DError: it is not a YAML mapping of plain values.
+    """
+    if path is None:
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Emote3DError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(settings, dict):
+        raise Emote3DError(f"{path}: expected a mapping, got {type(settings).__name__}")
+    return settings
+
+
+def setting(settings: Mapping[str, Any], dotted: str, default: Any) -> Any:
+    """A value deep in the settings, e.g. `model.sequence_decoder.nhead`, or the default where it is not given."""
+    value: Any = settings
+    for key in dotted.split("."):
+        if not isinstance(value, Mapping) or value.get(key) is None:
+            return default
+        value = value[key]
+    return value
+
+
+def find_checkpoint(path: Path) -> tuple[Path, Path | None]:
+    """The checkpoint file and the cfg.yaml of a published model: its folder, its `checkpoints` folder, or the file itself.
+
+    Of several checkpoints `last.ckpt` is taken, else the one with the lowest loss in its name.
+
+    Raises:
+        Emote3DError: there is none.
+    """
+    path = path.expanduser()
+    if not path.exists():
+        raise Emote3DError(f"there is no checkpoint {path}")
+    if path.is_file():
+        file = path
+    else:
+        files = sorted(path.rglob("*.ckpt"))
+        if not files:
+            raise Emote3DError(f"{path} holds no .ckpt file; expected cfg.yaml and checkpoints/*.ckpt in it")
+        file = min(files, key=lambda found: (found.name != "last.ckpt", _loss(found), str(found)))
+    folders = [folder for folder in file.absolute().parents[:4] if (folder / "cfg.yaml").is_file()]
+    return file, folders[0] / "cfg.yaml" if folders else None
+
+
+def _loss(file: Path) -> float:
+    try:
+        return float(file.stem.rpartition("=")[2])
+    except ValueError:
+        return float("inf")
