@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -84,7 +84,6 @@ class Wav2VecConfig:
             num_conv_pos_embedding_groups=self.position_groups,
             mask_time_prob=0.0,
             mask_feature_prob=0.0,
-            attn_implementation="sdpa",
             **off | training,
         )
 
@@ -154,7 +153,7 @@ class ResampledWav2Vec(nn.Module):
 
         Only the first layer's normalisation sees the whole recording, so its statistics are taken first.
         """
-        config, layers = self.config, self.model.feature_extractor.conv_layers
+        config, layers = self.config, list[Any](self.model.feature_extractor.conv_layers)
         count = (len(waveform) - config.field) // config.stride + 1
         if count <= _CHUNK_FRAMES:
             return self.model.feature_extractor(waveform[None])
@@ -176,7 +175,7 @@ class ResampledWav2Vec(nn.Module):
     def _statistics(self, waveform: Float[Tensor, "samples"]) -> tuple[Tensor, Tensor]:
         """Mean and variance over time of each channel of the first convolution."""
         kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
-        conv = self.model.feature_extractor.conv_layers[0].conv
+        conv = cast("nn.Conv1d", self.model.feature_extractor.conv_layers[0].conv)
         count = (len(waveform) - kernel) // stride + 1
         step = _CHUNK_FRAMES * self.config.stride // stride
         total = squares = torch.zeros(self.config.conv_d[0], dtype=torch.float64)

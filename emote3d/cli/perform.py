@@ -73,20 +73,24 @@ class Render(Performance):
     """face, left, right, upper or full; several side by side with commas: face,left,full."""
     size: str = "512x512"
     """Width x height of the whole picture in pixels, even numbers."""
+    avatar: str = "open"
+    """open, or your own model file: flame:PATH, flame2023:PATH or smplx:PATH."""
     backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
     """Renderer; auto takes OpenGL on a GPU, else the software rasteriser."""
 
     def run(self) -> None:
         """Perform and film."""
+        from emote3d.body import choose_avatar
         from emote3d.export.film import film, parse_size, parse_views
 
         started_s = time.monotonic()
         self.check_output(".mp4")
         views, size = parse_views(self.view), parse_size(self.size)
-        engine, motion = self.perform()
+        avatar = choose_avatar(self.avatar)
+        _, motion = self.perform()
         with self.progress("drawing", motion.frames) as advance:
             shot = film(
-                engine.avatar,
+                avatar,
                 motion,
                 self.output,
                 sound=self.speech,

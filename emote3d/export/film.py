@@ -13,8 +13,13 @@ from jaxtyping import Float32
 from emote3d.body import BodyModel
 from emote3d.errors import Emote3DError
 from emote3d.export.video import write_video
+from emote3d.names import FLAME_JOINTS
 from emote3d.records import Motion, Speech
 from emote3d.render import VIEWS, Camera, camera_for, open_renderer
+
+_SMPLX_EYES = slice(23, 25)
+_EYE_TO_CHIN = 1.7
+"""Height of the eyes over the chin, in distances between the eyes (FLAME's mean face)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +51,22 @@ def parse_size(text: str) -> tuple[int, int]:
 def set_up(avatar: BodyModel, views: Sequence[str]) -> tuple[BodyModel, tuple[Camera, ...]]:
     """The part of an avatar that the views show, and the cameras that frame its resting pose."""
     mesh = avatar.rest()
-    landmarks = avatar.landmarks(mesh.vertices_m)[0].numpy()
-    cameras = tuple(camera_for(view, mesh.joints_m[0].numpy(), landmarks) for view in views)
+    joints_m = mesh.joints_m[0].numpy()
+    landmarks = (
+        _rough_landmarks(joints_m) if avatar.landmark_verts is None else avatar.landmarks(mesh.vertices_m)[0].numpy()
+    )
+    cameras = tuple(camera_for(view, joints_m, landmarks) for view in views)
     part = "full" if "full" in views else "upper" if "upper" in views else "head"
     return avatar.cropped(part), cameras
+
+
+def _rough_landmarks(joints_m: Float32[np.ndarray, "joints 3"]) -> Float32[np.ndarray, "68 3"]:
+    """Eyes and chin by the eye joints, for model files that came without landmarks; enough to aim a camera."""
+    left, right = joints_m[-2:] if len(joints_m) == len(FLAME_JOINTS) else joints_m[_SMPLX_EYES]
+    eyes = (left + right) / 2
+    landmarks = np.repeat(eyes[None], 68, axis=0)
+    landmarks[8, 1] -= _EYE_TO_CHIN * max(float(np.linalg.norm(left - right)), 0.01)
+    return landmarks
 
 
 def posed(avatar: BodyModel, motion: Motion) -> Iterator[Float32[np.ndarray, "verts 3"]]:

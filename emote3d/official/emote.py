@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
+from emote3d.audio.wav2vec import ResampledWav2Vec
 from emote3d.checkpoint import save_component
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.errors import Emote3DError
@@ -51,7 +51,7 @@ class Imported:
 
     file: Path
     """The checkpoint that was read."""
-    sizes: dict[str, int | str]
+    sizes: dict[str, int]
     """Facts about the network for the user."""
     ignored: dict[str, int]
     """Tensors that inference needs not, by the first word of their names."""

@@ -27,9 +27,7 @@ def _placeholder(name: str) -> type:
         """Keep nothing."""
 
     module, _, short = name.rpartition(".")
-    return type(
-        short, (), {"__module__": module, "__init__": swallow, "__setstate__": swallow, "__setitem__": swallow}
-    )
+    return type(short, (), {"__module__": module, "__init__": swallow, "__setstate__": swallow, "__setitem__": swallow})
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -53,7 +51,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
             )
         with torch.serialization.safe_globals([(_placeholder(name), name) for name in named]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, OSError, AttributeError, TypeError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        OSError,
+        AttributeError,
+        TypeError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Emote3DError(f"{path} cannot be read as a checkpoint ({reason}); copy it again") from error
     state = content.get("state_dict") if isinstance(content, Mapping) else None

@@ -64,7 +64,9 @@ def wav2vec_config(state: Mapping[str, Tensor], file: Path, specifier: str, fold
         position_groups=d // size(state, position, 1, name),
     )
     if published and published != config:
-        raise Emote3DError(f"{file}: its wav2vec2 is not the one described beside it (expected {config}, got {published})")
+        raise Emote3DError(
+            f"{file}: its wav2vec2 is not the one described beside it (expected {config}, got {published})"
+        )
     return config
 
 

@@ -4,7 +4,9 @@ import json
 import os
 import pickle
 import shutil
-from functools import cache
+import subprocess
+import sys
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,13 @@ import torch
 import yaml
 
 from emote3d import Direction
+from emote3d.audio.load import load_speech
 from emote3d.audio.wav2vec import framed, normalised, resampled
 from emote3d.body import load_body_model
 from emote3d.checkpoint import load_component
 from emote3d.errors import Emote3DError
 from emote3d.official.emote import import_emote, import_flint
+from emote3d.performers import emote
 from emote3d.performers.emote import EmoteFace
 from emote3d.pipeline import Emote3D
 from emote3d.prior.flint import FlintConfig, MotionVAE
@@ -40,11 +44,7 @@ def difference(ours: torch.Tensor, theirs: np.ndarray) -> float:
     return float(np.abs(ours.numpy().reshape(theirs.shape) - theirs).max())
 
 
-CASES = [
-    (version, path.name)
-    for version in MODELS
-    for path in sorted((PARITY / version).glob("emote_*.npz"))
-]
+CASES = [(version, path.name) for version in MODELS for path in sorted((PARITY / version).glob("emote_*.npz"))]
 
 
 @pytest.mark.parametrize(("version", "name"), CASES)
@@ -118,11 +118,6 @@ def test_what_emote_cannot_do_is_refused(problem: dict[str, str], imported: dict
         Emote3D.from_pretrained(imported["v1"]).animate((np.zeros(8000, np.float32), 16000), Direction(**problem))
 
 
-@cache
-def _official(version: str) -> Path:
-    return PARITY / version / MODELS[version]
-
-
 def _copy(tmp_path: Path, **settings: object) -> Path:
     """A writable copy of the v1 model, with changed decoder settings."""
     shutil.copytree(PARITY / "v1", tmp_path / "v1", copy_function=shutil.copyfile)
@@ -191,3 +186,37 @@ def test_nothing_of_flame_is_kept(imported: dict[str, Path]):
     for part in imported["v1"].iterdir():
         assert json.loads((part / "manifest.json").read_text())["licence"].startswith("that of the published")
         assert b"v_template" not in (part / "model.safetensors").read_bytes()
+
+
+def test_long_recordings_have_no_seams(imported: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
+    demo = load_speech(Path(__file__).parents[2] / "assets" / "audio" / "demo-congrats.flac")
+    face = EmoteFace.from_pretrained(imported["v2"])
+    whole = face.act(face.listen(demo), Direction(emotion="happy"), 0)
+    monkeypatch.setattr(emote, "_WINDOW_FRAMES", 320)
+    monkeypatch.setattr(emote, "_OVERLAP_FRAMES", 80)
+    cut = face.act(face.listen(demo), Direction(emotion="happy"), 0)
+    assert cut.expression.shape == whole.expression.shape
+    step, step_whole = (motion.expression.diff(dim=0).norm(dim=1) for motion in (cut, whole))
+    seams = [edge + start for start in (240, 437) for edge in (0, 80)]
+    assert step.shape[0] > 700
+    for seam in seams:
+        assert step[seam - 3 : seam + 3].max() <= torch.quantile(step_whole, 0.999)
+
+
+def test_renders_on_a_flame_file_from_the_command_line(imported: dict[str, Path], tmp_path: Path):
+    speech = tmp_path / "a.wav"
+    with wave.open(str(speech), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((3000 * np.sin(np.arange(16000) / 9)).astype("<i2").tobytes())
+    flame = PARITY / "v2" / "FLAME" / "generic_model.pkl"
+    command = [sys.executable, "-m", "emote3d.cli", "render", str(speech), "--checkpoint", str(imported["v2"]), "-o",
+               str(tmp_path / "a.mp4"), "--size", "64x64", "--backend", "software", "--avatar"]  # fmt: skip
+    done, refused = (
+        subprocess.run([*command, name], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+        for name in (f"flame:{flame}", f"smplx:{flame}")
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.mp4").stat().st_size > 500
+    assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1
