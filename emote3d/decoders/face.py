@@ -67,9 +67,7 @@ def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]
     return torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
 
 
-def with_gaze_and_drift(
-    face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]
-) -> FaceMotion:
+def with_gaze_and_drift(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
     """Add gaze and head drift as rotations; the eyes counter the head, so the gaze stays where it is."""
     drift = torch.from_numpy(life.head_rad).float() * torch.as_tensor(head_motion).float().reshape(-1, 1)
     gaze = torch.from_numpy(life.gaze_rad).float()
