@@ -67,6 +67,17 @@ def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]
     return torch.stack([pitch, yaw, torch.zeros_like(yaw)], dim=-1)
 
 
+def look_coefficients(eyes_axis_angle: Float[Tensor, "frames 2 3"]) -> Float[Tensor, "frames 52"]:
+    """The eyeLook coefficients that rotations of the eyes speak of; zero for all other shapes."""
+    out = eyes_axis_angle.new_zeros(len(eyes_axis_angle), len(ARKIT_52))
+    for side, name in enumerate(("Left", "Right")):
+        pitch, yaw = eyes_axis_angle[:, side, 0], eyes_axis_angle[:, side, 1]
+        outward = yaw if name == "Left" else -yaw
+        for where, angle in {"Down": pitch, "Up": -pitch, "Out": outward, "In": -outward}.items():
+            out[:, ARKIT_52.index(f"eyeLook{where}{name}")] = (angle / GAZE_FULL_RAD).clamp(0, 1)
+    return out
+
+
 def with_gaze_and_drift(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
     """Add gaze and head drift as rotations; the eyes counter the head, so the gaze stays where it is."""
     drift = torch.from_numpy(life.head_rad).float() * torch.as_tensor(head_motion).float().reshape(-1, 1)
@@ -85,14 +96,8 @@ def with_gaze_and_drift(face: FaceMotion, life: Life, head_motion: float | Float
 def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
     """Add blinks, gaze and head drift to a face in ARKit's basis."""
     face = with_gaze_and_drift(face, life, head_motion)
-    pitch, yaw = face.eyes_axis_angle[:, :, 0], face.eyes_axis_angle[:, :, 1]
-    expression = face.expression.clone()
-    for side, name in enumerate(("Left", "Right")):
-        outward = yaw[:, side] if name == "Left" else -yaw[:, side]
-        looks = {"Down": pitch[:, side], "Up": -pitch[:, side], "Out": outward, "In": -outward}
-        for where, angle in looks.items():
-            index = ARKIT_52.index(f"eyeLook{where}{name}")
-            expression[:, index] = torch.maximum(expression[:, index], (angle / GAZE_FULL_RAD).clamp(0, 1))
+    expression = torch.maximum(face.expression, look_coefficients(face.eyes_axis_angle))
+    for name in ("Left", "Right"):
         _blink(expression, torch.from_numpy(life.blink).float(), name)
     return dataclasses.replace(face, expression=expression)
 

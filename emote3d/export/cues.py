@@ -14,14 +14,14 @@ _SHAPES = {
 }  # fmt: skip
 """Rhubarb's mouth shapes by the visemes that look so (A closed, B teeth together, C open, D wide, E rounded, F puckered,
 G teeth on lip, H tongue visible, X rest)."""
-_CHANGE_COST = 0.6
-"""Summed weight that a change of shape must bring; keeps cues from flickering."""
+_CHANGE_COST_S = 0.025
+"""Seconds of full weight that a change of shape must bring; keeps cues from flickering."""
 
 
 def mouth_cues(weights: Float[ndarray, "frames 15"], fps: float) -> list[dict[str, object]]:
     """The sequence of shapes that fits the visemes best, few changes preferred (Viterbi); seconds, gapless."""
     member = np.array([[name in visemes for name in OCULUS_VISEMES] for visemes in _SHAPES.values()], dtype=np.float64)
-    path = _best_path(weights @ member.T, _CHANGE_COST)
+    path = _best_path(weights @ member.T, _CHANGE_COST_S * fps)
     starts = np.flatnonzero(np.diff(path, prepend=-1))
     ends = np.append(starts[1:], len(path))
     shapes = list(_SHAPES)
