@@ -12,7 +12,7 @@ from numpy import ndarray
 from scipy import sparse
 from scipy.interpolate import RBFInterpolator
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from emote3d.retarget.surfaces import Patch
 
@@ -79,7 +79,7 @@ def local_maps(
     scale, rotation, _ = similarity(before_mm, after_mm)
     _, sparse_ones = np.unique(np.floor(before_mm / _SPACING_MM), axis=0, return_index=True)
     before_mm, after_mm = before_mm[sparse_ones], after_mm[sparse_ones]
-    distance, neighbours = cKDTree(before_mm).query(at, k=min(_NEIGHBOURS, len(before_mm)))
+    distance, neighbours = KDTree(before_mm).query(at, k=min(_NEIGHBOURS, len(before_mm)))
     weight = np.exp(-0.5 * np.square(distance / np.maximum(distance[:, -1:] * 0.5, 1e-9)))
     weight /= weight.sum(axis=1, keepdims=True)
     x, y = before_mm[neighbours], after_mm[neighbours]

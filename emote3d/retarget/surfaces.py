@@ -10,7 +10,7 @@ import trimesh
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy import sparse
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 _CANDIDATES = 12
 
@@ -69,8 +69,8 @@ class Patch:
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self.corners_mm.mean(axis=1))
+    def _tree(self) -> KDTree:
+        return KDTree(self.corners_mm.mean(axis=1))
 
     def moved(self, vertices_mm: Float[ndarray, "verts 3"]) -> Patch:
         """The same faces with other positions."""

@@ -1,4 +1,3 @@
-
 import pytest
 
 from emote3d.body import BodyModel, load_body_model
