@@ -18,6 +18,7 @@ from emote3d.motion import resample_motion
 from emote3d.performers import FacePerformer, Heard, Redirectable, load_performer
 from emote3d.performers.memory import heard_again, remember
 from emote3d.performers.open_face import MOTION_FPS
+from emote3d.performers.reference import referenced
 from emote3d.records import Motion, Speech
 from emote3d.transcript import spoken_in
 
@@ -105,12 +106,17 @@ class Emote3D:
             raise Emote3DError("this motion does not say what it was made from; animate the recording again")
         if not isinstance(self.face, Redirectable) or origin.model != self.face.fingerprint:
             raise Emote3DError("this motion was made by another checkpoint; name it, or animate the recording again")
+        if direction.transcript is not None:
+            raise Emote3DError(
+                "a transcript is aligned with the recording: give it to animate, redirect remembers its words"
+            )
         seed = origin.seed if seed is None else seed
         new = self._act(heard_again(origin), direction, seed, origin.duration_s)
         return replace(resample_motion(new, motion.fps, origin.duration_s), body=motion.body)
 
     def _act(self, heard: Heard, direction: Direction, seed: int, duration_s: float) -> Motion:
-        face = self.face.act(heard, direction, seed)
+        performed, listened = referenced(direction, heard, self.face, self.redirect)
+        face = self.face.act(listened, performed, seed)
         origin = None
         if isinstance(self.face, Redirectable):
             origin = remember(heard, direction, self.face, seed, duration_s)

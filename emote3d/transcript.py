@@ -19,6 +19,8 @@ def spoken_in(speech: Speech, direction: Direction) -> tuple[SpokenWord, ...] | 
         Emote3DError: pocketsphinx or espeak-ng is missing, or the words do not fit the recording.
     """
     if direction.transcript is None:
+        if direction.needs_words:
+            raise Emote3DError("words are directed by a transcript: give --transcript TEXT or FILE.txt")
         return None
     from emote3d.data.alignment import Aligner, spoken_words
     from emote3d.data.espeak import Espeak

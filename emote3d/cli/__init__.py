@@ -5,6 +5,7 @@ A verb's module imports heavy modules inside `run`, so that `emote3d --help` sta
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Protocol
 
@@ -13,6 +14,7 @@ import tyro
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
+from emote3d.cli.rework import Explain, Redirect
 from emote3d.errors import Emote3DError
 
 
@@ -28,6 +30,8 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "animate": (Animate, "Speech to motion, in the formats of other tools."),
     "export": (ExportMotion, "A motion file into the formats of other tools."),
     "import-checkpoint": (ImportCheckpoint, "A published checkpoint that you hold into a checkpoint folder."),
+    "redirect": (Redirect, "A motion file performed again in another way, without its recording."),
+    "explain": (Explain, "What the face of a motion file does: emotions and why, action units, blinks, looks, nods."),
 }
 """Name on the command line, options, one line of help."""
 
@@ -49,6 +53,8 @@ def main() -> None:
     except Emote3DError as error:
         print(f"emote3d: {error}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the output has seen enough
     except KeyboardInterrupt:
         print("emote3d: interrupted, nothing was written", file=sys.stderr)
         sys.exit(130)

@@ -95,8 +95,8 @@ def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channel
     return posture + factor * (channels - posture)
 
 
-def lip_gap_mm(channels: Channels) -> Frames:
-    """Opening between the inner lips of the open avatar; negative where they press into each other."""
+def lip_gap_mm(channels: Float[Tensor, "frames channels"]) -> Frames:
+    """Opening between the inner lips of the open avatar, of channels or ARKit coefficients; negative where they press into each other."""
     return channels[:, : len(ARKIT_52)].clamp(0, 1) @ _GAP
 
 

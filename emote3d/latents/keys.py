@@ -76,7 +76,9 @@ class Moment:
             return self.share * duration_s
         said = [word for word in words or () if word.text == self.word]
         if words is None:
-            raise Emote3DError(f"'@{self.word}' needs the words of the recording: give --transcript TEXT or FILE.txt")
+            raise Emote3DError(
+                f"'@{self.word}' needs the words of the recording: give animate --transcript TEXT or FILE.txt"
+            )
         if len(said) < self.nth:
             known = ", ".join(dict.fromkeys(word.text for word in words))
             raise Emote3DError(f"'@{self.word}#{self.nth}': the transcript says it {len(said)} times; it has {known}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float
@@ -237,6 +237,8 @@ def _word_ranges(
     direction: Direction, words: Sequence[SpokenWord] | None
 ) -> list[tuple[float, float, dict[str, str | float]]]:
     found = []
+    if direction.word and words is None:
+        raise Emote3DError(f"--word '{direction.word[0]}' needs the words of the recording: give animate --transcript")
     for text, settings in direction.words():
         said = [word for word in words or () if word.text == text]
         if not said:
@@ -259,10 +261,3 @@ def _overlay(
         share = share.reshape(-1, *[1] * (state[name].ndim - 1))
         out[name] = state[name] * (1 - share) + value * share
     return out
-
-
-def scaled(timeline: Timeline, factors: dict[str, float], limit: Callable[[str], tuple[float, float]]) -> Timeline:
-    """A timeline with some of its numbers multiplied, kept within their limits."""
-    return replace(
-        timeline, **{name: np.clip(getattr(timeline, name) * factor, *limit(name)) for name, factor in factors.items()}
-    )

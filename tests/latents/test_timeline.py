@@ -112,8 +112,7 @@ def test_compounds_take_intensity():
         ({"at": ("1:gase=left",)}, "did you mean gaze"),
         ({"at": ("1:jaw=3",)}, "jaw must lie"),
         ({"at": ("1:hapy",)}, "did you mean happy"),
-        ({"word": ("never:sad",)}, "transcript"),
-        ({"at": ("@never:sad",)}, "transcript"),
+        ({"word": ("never",)}, "WORD:SETTINGS"),
         ({"gaze": "99/0"}, "gaze"),
         ({"emotion": "vad:2/0/0"}, "valence"),
         ({"emotion_from": Path("/nowhere.wav")}, "no file"),
@@ -124,6 +123,12 @@ def test_compounds_take_intensity():
 def test_bad_directions_are_refused_with_what_to_do(settings: dict, message: str):
     with pytest.raises(Emote3DError, match=message):
         Direction(**settings)
+
+
+@pytest.mark.parametrize("words", [{"word": ("never:sad",)}, {"at": ("@never:sad",)}])
+def test_words_need_a_transcript(words: dict):
+    with pytest.raises(Emote3DError, match="transcript"):
+        draw_timeline(Direction(**words), 90, 30)
 
 
 @pytest.mark.parametrize("at", ["9:sad", "2..1:sad", "@always:sad"])
