@@ -26,10 +26,10 @@ from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.emotion import fit_emotion
-from emote3d.training.encoder import EncoderTask, EncoderTraining
+from emote3d.training.encoder import EncoderTask
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
-from emote3d.training.run import fit, machine
+from emote3d.training.run import Schedule, fit, machine
 from emote3d.training.tape import build_tape
 
 
@@ -73,16 +73,19 @@ class MakeTape(_Stage):
 class TrainEncoder(_Stage):
     """Pre-train the compact audio encoder."""
 
-    settings: EncoderTraining = field(default_factory=EncoderTraining)
+    settings: Schedule = field(default_factory=Schedule)
     model: CompactEncoderConfig = field(default_factory=CompactEncoderConfig)
+    start: Path | None = None
+    """Component folder of an encoder of the same sizes to start from."""
 
     def run(self) -> None:
         """Train and save."""
         s = self.settings
         task = EncoderTask(self.model, s)
-        curve = fit(
-            task, self.tape, self.runs / "encoder", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed
-        )
+        if self.start is not None:
+            started = load_component(self.start, CompactEncoder, CompactEncoderConfig)
+            task.encoder.load_state_dict(started.state_dict())
+        curve = fit(task, self.tape, self.runs / "encoder", s)
         save_component(self.out / "audio", task.encoder, self.model, self.note(curve), dtype=torch.float16)
 
 
@@ -91,13 +94,13 @@ class TrainPrior(_Stage):
     """Train the temporal VAE of face motion."""
 
     settings: FaceTraining = field(default_factory=FaceTraining)
-    model: FlintConfig = field(default_factory=lambda: FlintConfig(channels=CHANNELS))
+    model: FlintConfig = field(default_factory=lambda: FlintConfig(channels=CHANNELS, stages=2))
 
     def run(self) -> None:
         """Train and save."""
         s = self.settings
         task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
-        curve = fit(task, self.tape, self.runs / "prior", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        curve = fit(task, self.tape, self.runs / "prior", s)
         save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
 
 
@@ -106,7 +109,11 @@ class TrainDecoder(_Stage):
     """Train the decoder through the prior."""
 
     settings: FaceTraining = field(default_factory=FaceTraining)
-    model: RegressionConfig = field(default_factory=lambda: RegressionConfig(condition_d=CONDITION_D, layers=2))
+    model: RegressionConfig = field(
+        default_factory=lambda: RegressionConfig(
+            condition_d=CONDITION_D, layers=2, feedforward_d=512, frames_per_latent=4
+        )
+    )
     refine: bool = False
     """Start from the latents and decoder that are there."""
 
@@ -125,9 +132,7 @@ class TrainDecoder(_Stage):
                 load_component(self.out / "decoder", RegressionDecoder, RegressionConfig).train().requires_grad_(True)
             )
         task = DecoderTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
-        curve = fit(
-            task, self.tape, self.runs / "decoder", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed
-        )
+        curve = fit(task, self.tape, self.runs / "decoder", s)
         note = self.note(curve)
         save_component(self.out / "decoder", task.decoder, self.model, note, dtype=torch.float16)
         save_component(self.out / "latents", task.latents, config, note, dtype=torch.float16)

@@ -1,11 +1,12 @@
 """Clips of real speech: aligned where the words are known, untimed where they are not.
 
-Sources: Debian's Asterisk prompts (English with texts, Spanish and French numbers), LJSpeech, EmoDB, one recording with
+Sources: Debian's Asterisk prompts (with the texts that Debian ships), LJSpeech, EmoDB, one recording with
 a TextGrid (`mfa`) and FACEGOOD. Italian, Russian and the English `demo-*` prompts are never trained on.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -25,7 +26,17 @@ from emote3d.data.timed import SPEECH_RATE, TimedSpeech, build_timed, to_speech_
 ASTERISK: Final = Path("/usr/share/asterisk/sounds")
 ALIGNER_DELAY_S: Final = 0.006
 """Median lead of the aligner over EmoDB's hand labels."""
-_VOICES: Final = {"en": "en_US_f_Allison", "es": "es_MX_f_Allison", "fr": "fr_CA_f_June"}
+ASTERISK_TEXTS: Final = Path("/usr/share/doc")
+"""Where asterisk-core-sounds-{en,es,fr,it,ru} put the texts of the prompts."""
+_VOICES: Final = {
+    "en": ("en_US_f_Allison", "en-us"),
+    "es": ("es_MX_f_Allison", "es-419"),
+    "fr": ("fr_CA_f_June", "fr-fr"),
+    "it": ("it_IT_m_Carlo", "it"),
+    "ru": ("ru_RU_f_IvrvoiceRU", "ru"),
+}
+"""Folder of each voice and espeak-ng's code of its language."""
+_MEASURED_LANGUAGES: Final = frozenset({"it", "ru"})
 _LOWEST_SCORE: Final = -33.0
 """Of an English alignment (98% of the prompts lie above)."""
 _LOWEST_FOREIGN_SCORE: Final = -55.0
@@ -42,18 +53,9 @@ _EMODB_EMOTIONS: Final = {
 }
 _EMODB_HELDOUT: Final = frozenset({"09", "12"})
 _FACEGOOD_HELDOUT: Final = frozenset({"1114_3_15"})
-_MONTHS: Final = {
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-}
-_DAYS: Final = {
-    "es": "domingo lunes martes miércoles jueves viernes sábado",
-    "fr": "dimanche lundi mardi mercredi jeudi vendredi samedi",
-}
 _DIGIT: Final = re.compile(r"(?<![\d.])\d(?![\d.]?\d)")
 """A digit alone: longer numbers may be read in several ways."""
 _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_NUMBERS: Final = (*range(21), 30, 40, 50, 60)
 
 
 def read_sound(path: Path) -> np.ndarray:
@@ -62,7 +64,7 @@ def read_sound(path: Path) -> np.ndarray:
         rate = container.streams.audio[0].rate
         mono = av.AudioResampler(format="s16", layout="mono")
         blocks = [out.to_ndarray()[0] for frame in container.decode(audio=0) for out in mono.resample(frame)]
-    return to_speech_rate(np.concatenate(blocks), rate)
+    return to_speech_rate(np.concatenate(blocks or [np.zeros(0, np.int16)]), rate)
 
 
 def untimed(waveform: np.ndarray) -> TimedSpeech:
@@ -115,24 +117,21 @@ def _aligned(waveform: np.ndarray, words: list[str], language: str) -> tuple[Tim
     return alignment.speech, True
 
 
-def _asterisk_words(language: str, texts: Path) -> dict[str, list[str]]:
-    """Words by prompt name."""
-    if language != "en":
-        words = {f"digits/{number}": [str(number)] for number in _NUMBERS}
-        words |= {f"digits/mon-{index}": [word] for index, word in enumerate(_MONTHS[language].split())}
-        return words | {f"digits/day-{index}": [word] for index, word in enumerate(_DAYS[language].split())}
-    rows = [line.partition(":") for line in texts.read_text(encoding="utf-8").splitlines() if not line.startswith(";")]
-    plain = {
-        name: _DIGIT.sub(lambda digit: f" {_DIGITS[int(digit[0])]} ", text) for name, _, text in rows if "[" not in text
-    }
+def _asterisk_words(language: str) -> dict[str, list[str]]:
+    """Words by prompt name, from the texts that Debian ships beside the prompts."""
+    packed = ASTERISK_TEXTS / f"asterisk-core-sounds-{language}" / f"core-sounds-{language}.txt.gz"
+    lines = gzip.decompress(packed.read_bytes()).decode("utf-8-sig").splitlines()
+    rows = [line.partition(":") for line in lines if not line.startswith(";")]
+    plain = {name: text for name, _, text in rows if text and not set("[(<") & set(text)}
+    if language == "en":
+        plain = {name: _DIGIT.sub(lambda digit: f" {_DIGITS[int(digit[0])]} ", text) for name, text in plain.items()}
     return {name: spoken_words(text) for name, text in plain.items() if not any(c.isdigit() for c in text)}
 
 
-def asterisk_clips(data: Path, language: str) -> Iterator[SpeechClip]:
-    """The prompts of one of Debian's Asterisk voices; `data` holds `asterisk/core-sounds-en.txt`."""
-    folder = ASTERISK / _VOICES[language]
-    texts = _asterisk_words(language, data / "asterisk" / "core-sounds-en.txt")
-    code = {"en": "en-us", "es": "es-419", "fr": "fr-fr"}[language]
+def asterisk_clips(language: str) -> Iterator[SpeechClip]:
+    """The prompts of one of Debian's Asterisk voices; Italian, Russian and the English `demo-*` only measure."""
+    voice, code = _VOICES[language]
+    folder, texts = ASTERISK / voice, _asterisk_words(language)
     for path in sorted(folder.rglob("*.g722")):
         name = str(path.relative_to(folder).with_suffix(""))
         if name.startswith("silence/") or "tone" in name or "beep" in name:
@@ -142,8 +141,8 @@ def asterisk_clips(data: Path, language: str) -> Iterator[SpeechClip]:
             continue
         speech, timed = _aligned(waveform, texts[name], code) if texts.get(name) else (untimed(waveform), False)
         stem = f"asterisk-{language}-{name.replace('/', '_')}"
-        heldout = name.startswith("demo-")
-        yield _clip("asterisk", stem, speech, speaker=_VOICES[language], language=code, timed=timed, heldout=heldout)
+        heldout = language in _MEASURED_LANGUAGES or (language == "en" and name.startswith("demo-"))
+        yield _clip("asterisk", stem, speech, speaker=voice, language=code, timed=timed, heldout=heldout)
 
 
 def ljspeech_clips(data: Path) -> Iterator[SpeechClip]:
@@ -196,9 +195,7 @@ def facegood_clips(data: Path) -> Iterator[SpeechClip]:
 
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
-    "asterisk-en": lambda data: asterisk_clips(data, "en"),
-    "asterisk-es": lambda data: asterisk_clips(data, "es"),
-    "asterisk-fr": lambda data: asterisk_clips(data, "fr"),
+    **{f"asterisk-{language}": lambda _, language=language: asterisk_clips(language) for language in _VOICES},
     "ljspeech": ljspeech_clips,
     "emodb": emodb_clips,
     "mfa": mfa_clips,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import lightning
@@ -12,26 +11,16 @@ from torch import Tensor, nn
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, resample_features
 from emote3d.data.coarticulation import ARTICULATION
 from emote3d.data.phones import SYMBOLS
+from emote3d.training.run import Schedule, one_cycle
 from emote3d.training.tape import FPS, TapeWindow, disturb
 
 CLOSURE = ARTICULATION.index("closure")
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderTraining:
-    """Settings of the pre-training."""
-
-    steps: int = 2000
-    batch: int = 16
-    seconds: int = 4
-    learning_rate: float = 1.2e-3
-    seed: int = 0
-
-
 class EncoderTask(lightning.LightningModule):
     """Phone cross-entropy at the feature rate and articulation regression at the motion rate, on disturbed audio."""
 
-    def __init__(self, config: CompactEncoderConfig, settings: EncoderTraining) -> None:
+    def __init__(self, config: CompactEncoderConfig, settings: Schedule) -> None:
         super().__init__()
         self.settings = settings
         self.encoder = CompactEncoder(config)
@@ -55,8 +44,4 @@ class EncoderTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW under a one-cycle schedule."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.settings.learning_rate, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.settings.learning_rate, total_steps=self.settings.steps, pct_start=0.08
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle([{"params": list(self.parameters()), "lr": self.settings.learning_rate}], self.settings)

@@ -20,6 +20,7 @@ from emote3d.latents.speech import SpeechEncoder
 from emote3d.names import EMOTIONS
 from emote3d.prior.flint import MotionVAE
 from emote3d.training.geometry import FaceGeometry
+from emote3d.training.run import Schedule, one_cycle
 from emote3d.training.tape import FPS, TapeWindow, disturb
 
 CONDITION_D = len(EMOTIONS) + len(STYLE_NAMES)
@@ -28,14 +29,9 @@ _ROTATION_WEIGHT = 400.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaceTraining:
+class FaceTraining(Schedule):
     """Settings of either stage."""
 
-    steps: int = 1200
-    batch: int = 32
-    seconds: int = 4
-    learning_rate: float = 1e-3
-    seed: int = 0
     kl_weight: float = 1e-4
     tune_encoder: bool = False
     """Whether the decoder's training also moves the audio encoder, at a tenth of the learning rate."""
@@ -125,13 +121,7 @@ class _FaceTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW under a one-cycle schedule."""
-        groups = self.trained()
-        rates = [group["lr"] for group in groups]
-        optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, rates, total_steps=self.settings.steps, pct_start=0.08
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle(self.trained(), self.settings)
 
 
 class PriorTask(_FaceTask):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,16 @@ from torch import Tensor
 from emote3d.audio.encoder import CompactEncoderConfig, LogMel, speech_level
 from emote3d.data.augment import augment
 from emote3d.data.coarticulation import accents, articulate
+from emote3d.data.corpus import read_index
 from emote3d.data.phones import SYMBOLS
 from emote3d.data.timed import TimedSpeech, load_timed
 
 FPS = 30
 _GRID_S = 0.1
 """Clips are cut to this length's multiples, so that mel, feature and motion frames begin together."""
+SYNTHETIC = ("espeak-ng", "flite", "festival")
+PEOPLE_TIMES = 5
+"""Recordings of people are rarer than synthetic voices and count more."""
 _MEMBERS = ("mel", "phone", "articulation", "accent", "loudness")
 
 
@@ -69,18 +72,20 @@ def _augmented(clip: TimedSpeech, rng: np.random.Generator) -> TimedSpeech:
 def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
     """Write the tape of a speech set (see `scripts/build_speech_set.py`); pass 0 is clean, later ones augmented.
 
-    Returns the hours of audio on the tape. Clips held out or without phone times are left out.
+    Recordings of people are on it `PEOPLE_TIMES` a pass, the repeats augmented. Clips held out or without phone times
+    are left out. Returns the hours of audio on the tape.
     """
     log_mel = LogMel(CompactEncoderConfig())
     log_mel.fill_filters()
-    rows = [json.loads(line) for line in (corpus / "index.jsonl").read_text().splitlines()]
-    names = [row["id"] for row in rows if row["split"] == "train" and row["timed"]][:limit]
+    entries = [entry for entry in read_index(corpus) if entry.split == "train" and entry.timed][:limit]
     rng = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in _MEMBERS}
     for number in range(passes):
-        for name in rng.permutation(names):
+        takes = [(e.id, n) for e in entries for n in range(1 if e.source in SYNTHETIC else PEOPLE_TIMES)]
+        for index in rng.permutation(len(takes)):
+            name, repeat = takes[index]
             clip = load_timed(corpus / f"{name}.npz")
-            prepared = _prepare(_augmented(clip, rng) if number else clip, log_mel)
+            prepared = _prepare(_augmented(clip, rng) if number or repeat else clip, log_mel)
             for member, array in prepared.items():
                 parts[member].append(array)
     out.mkdir(parents=True, exist_ok=True)

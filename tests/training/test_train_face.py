@@ -1,0 +1,67 @@
+"""The scripts that trained the shipped face, at tiny size, on a piece of the demo's recording with made-up phone times."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emote3d import Direction, Emote3D
+from emote3d.audio.encoder import CompactEncoderConfig
+from emote3d.audio.load import load_speech
+from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_clips
+from emote3d.data.timed import build_timed
+from emote3d.decoders.face import CHANNELS
+from emote3d.decoders.regression import RegressionConfig
+from emote3d.prior.flint import FlintConfig
+from emote3d.training.face import CONDITION_D, FaceTraining
+from emote3d.training.run import Schedule
+from emote3d.training.tape import PEOPLE_TIMES, Tape
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import train_face  # noqa: E402  # pyright: ignore[reportMissingImports]
+
+DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
+PHONES = ("sil", "m", "a", "p", "i", "f", "u", "s")
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("speech")
+    waveform = np.round(load_speech(DEMO).waveform.numpy()[: 8 * 16000] * 32767).astype(np.int16)
+    clips = []
+    for source, times in (("espeak-ng", 4.0), ("asterisk", 4.0)):
+        spans = [(0.1 * index, (PHONES[index % len(PHONES)],), index % 3) for index in range(int(times * 10))]
+        speech = build_timed(waveform[: int(times * 16000)], spans)
+        entry = SpeechEntry(
+            id=f"{source}-0", source=source, speaker="x", language="en-us", emotion=None, split="train",
+            duration_s=times, timed=True,
+        )  # fmt: skip
+        clips.append(SpeechClip(entry=entry, speech=speech))
+    append_index(folder, write_clips(folder, clips))
+    out = folder / "tape"
+    train_face.MakeTape(corpus=folder, tape=out, passes=1).run()
+    return out
+
+
+def test_recordings_of_people_count_more(tape: Path):
+    seconds = Tape(tape).seconds
+    assert abs(seconds - 4 * (1 + PEOPLE_TIMES)) < 6  # augmentation changes the speed of the repeats
+
+
+def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
+    out, runs = tmp_path / "checkpoint", tmp_path / "runs"
+    stage = {"tape": tape, "runs": runs, "out": out}
+    course = {"steps": 2, "batch": 2, "seconds": 2}
+    audio = CompactEncoderConfig(d=16, dilations=(1, 2))
+    train_face.TrainEncoder(**stage, settings=Schedule(**course), model=audio).run()
+    prior = FlintConfig(channels=CHANNELS, d=16, stages=2, heads=2, feedforward_d=16)
+    train_face.TrainPrior(**stage, settings=FaceTraining(**course), model=prior).run()
+    decoder = RegressionConfig(
+        condition_d=CONDITION_D, content_d=16, style_d=16, heads=2, feedforward_d=16, latent_d=16, frames_per_latent=4
+    )
+    train_face.TrainDecoder(**stage, settings=FaceTraining(**course, tune_encoder=True), model=decoder).run()
+    speech = load_speech(DEMO)
+    motion = Emote3D.from_pretrained(out).animate((speech.waveform.numpy()[:32000], 16000), Direction(emotion="happy"))
+    assert motion.frames == 60
