@@ -59,7 +59,7 @@ class TrainPrior(_Stage):
         """Train and save."""
         s = self.settings
         task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
-        curve = fit(task, self.tape, self.runs / "prior", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        curve = fit(task, self.tape, self.runs / "prior", s)
         save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
 
 
@@ -67,7 +67,7 @@ class TrainPrior(_Stage):
 class TrainFace(_Stage):
     """Train encoder, content head and decoder through the prior."""
 
-    settings: LiveTraining = field(default_factory=LiveTraining)
+    settings: LiveTraining = field(default_factory=lambda: LiveTraining(steps=3000, learning_rate=8e-4))
     model: LiveRegressionConfig = field(
         default_factory=lambda: LiveRegressionConfig(condition_d=CONDITION_D, layers=2, frames_per_latent=1)
     )
@@ -87,7 +87,7 @@ class TrainFace(_Stage):
         config = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d)
         latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
         task = LiveTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
-        curve = fit(task, self.tape, self.runs / "face", steps=s.steps, batch=s.batch, seconds=s.seconds, seed=s.seed)
+        curve = fit(task, self.tape, self.runs / "face", s)
         note = self.note(curve)
         for name, module, settings in (
             ("audio", audio, self.encoder),

@@ -22,6 +22,7 @@ from emote3d.latents.speech import SpeechEncoder
 from emote3d.prior.flint import MotionVAE
 from emote3d.training.face import motion_losses, perform, weighted
 from emote3d.training.geometry import FaceGeometry
+from emote3d.training.run import Schedule
 from emote3d.training.tape import FPS, TapeWindow, disturb
 
 _CLOSURE = ARTICULATION.index("closure")
@@ -30,20 +31,15 @@ _LEVELS = (-13.5, -7.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveTraining:
+class LiveTraining(Schedule):
     """Settings of the live training."""
 
-    steps: int = 3000
     minutes: float = 50.0
     """The schedule ends after the steps or this time, whatever comes first."""
-    batch: int = 16
-    seconds: int = 4
-    learning_rate: float = 8e-4
     encoder_rate: float = 0.6
     """The encoder's learning rate relative to the rest."""
     look_aheads: tuple[int, ...] = (2, 2, 2, 2, 4, 2, 2, 0, 4, 2, 1, 2, 2, 4, 2, 3)
     """Features that the encoder looks ahead, one a step in turn: one checkpoint serves all of them."""
-    seed: int = 0
 
 
 def start_from(offline: CompactEncoder, live: CompactEncoder) -> None:
