@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from emote3d.body.cropping import kept_faces
@@ -140,7 +140,13 @@ class BodyModel:
         dense = self.skin_weights.new_zeros(len(self.parents), self.template_m.shape[1])
         dense[self.skin_joints] = self.skin_weights
         faces_kept = kept_faces(part, self.surface.faces, dense.argmax(0), self.template_m[1], self.joints_m[:, 1])
-        used = torch.zeros(self.template_m.shape[1], dtype=torch.bool)
+        return self.keeping(faces_kept)
+
+    def keeping(
+        self, faces_kept: Bool[Tensor, " faces"], verts_kept: Bool[Tensor, " verts"] | None = None
+    ) -> BodyModel:
+        """Keep some faces with their vertices, the landmarks' vertices, and perhaps other vertices; joints stay."""
+        used = torch.zeros(self.template_m.shape[1], dtype=torch.bool) if verts_kept is None else verts_kept.clone()
         used[self.surface.faces[faces_kept].flatten()] = True
         if self.landmark_verts is not None:
             used[self.landmark_verts.flatten()] = True

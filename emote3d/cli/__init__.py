@@ -15,6 +15,7 @@ from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
 from emote3d.cli.rework import Explain, Redirect
+from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
 
 
@@ -32,6 +33,7 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "import-checkpoint": (ImportCheckpoint, "A published checkpoint that you hold into a checkpoint folder."),
     "redirect": (Redirect, "A motion file performed again in another way, without its recording."),
     "explain": (Explain, "What the face of a motion file does: emotions and why, action units, blinks, looks, nods."),
+    "train": (Train, "Train FLINT, EMOTE, or the networks that judge them."),
 }
 """Name on the command line, options, one line of help."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from emote3d.errors import Emote3DError
 from emote3d.names import EMOTIONS
+from emote3d.records import Basis
 
 MEAD_TRAIN_SUBJECTS = (
     "M003", "M005", "M007", "M009", "M011", "M012", "M013", "M019", "M022", "M023", "M024", "M025", "M026", "M027", "M028",
@@ -26,6 +27,8 @@ class EmoteConditionConfig:
     intensities: int = 3
     """Levels of an emotion, weak to strong (MEAD: 3)."""
     subjects: tuple[str, ...] = MEAD_TRAIN_SUBJECTS
+    basis: Basis = "flame2020"
+    """What the expression coefficients mean that come of it."""
 
     @property
     def d(self) -> int:
@@ -51,9 +54,13 @@ class EmoteCondition(nn.Module):
 
     def one_hot(self, emotion: int, intensity: int, subject: int) -> Float[Tensor, "1 d"]:
         """The condition of a training clip: indices of emotion, level and subject."""
+        return self.of_labels(torch.tensor([[emotion, intensity, subject]]))
+
+    def of_labels(self, labels: Int[Tensor, "batch 3"]) -> Float[Tensor, "batch d"]:
+        """Conditions of training clips, from indices of emotion, level and subject."""
         sizes = (len(EMOTIONS), self.config.intensities, len(self.config.subjects))
-        pairs = zip((emotion, intensity, subject), sizes, strict=True)
-        return torch.cat([torch.eye(size)[index] for index, size in pairs])[None]
+        columns = zip(labels.unbind(dim=1), sizes, strict=True)
+        return torch.cat([nn.functional.one_hot(index, size) for index, size in columns], dim=1).float()
 
     def forward(self, emotion: Float[Tensor, "frames 8"], subject: int) -> Float[Tensor, "frames d"]:
         """Emotion weights times intensity (the rest is neutral) to a condition that the network knows.

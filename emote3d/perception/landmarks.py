@@ -39,14 +39,3 @@ def eye_distance(landmarks_m: Float[Tensor, "68 3"]) -> Float[Tensor, ""]:
     """Distance between the middles of the eyes."""
     left, right = (landmarks_m[eye].mean(dim=0) for eye in _EYES)
     return (left - right).norm()
-
-
-def at_rate(seen: Float[Tensor, "frames *rest"], fps: float, frame_rate: float) -> Float[Tensor, "new_frames *rest"]:
-    """Linear interpolation to another frame rate."""
-    if fps == frame_rate:
-        return seen
-    count = max(1, round(len(seen) / fps * frame_rate))
-    position = (torch.arange(count) * (fps / frame_rate)).clamp(max=len(seen) - 1)
-    low = position.long()
-    share = (position - low).reshape(-1, *[1] * (seen.ndim - 1)).to(seen)
-    return torch.lerp(seen[low], seen[(low + 1).clamp(max=len(seen) - 1)], share)

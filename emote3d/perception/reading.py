@@ -11,10 +11,11 @@ from torch import Tensor
 
 from emote3d.body import BodyModel, load_body_model
 from emote3d.checkpoint import load_component
+from emote3d.data.face_clips import at_rate
 from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.names import EMOTIONS
-from emote3d.perception.landmarks import FRAME_RATE, at_rate, landmark_motion
+from emote3d.perception.landmarks import FRAME_RATE, landmark_motion
 from emote3d.perception.networks import LandmarkEmotionNet, LandmarkLipReader, PerceiverConfig
 from emote3d.records import Motion
 

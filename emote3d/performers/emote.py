@@ -99,8 +99,8 @@ class EmoteFace:
         rng = np.random.default_rng(seed)
         life = draw_life(emotion.double().numpy(), heard.loudness.double().numpy(), self.fps, rng, aim=aim_of(timeline))
         still = FaceMotion(
-            expression=expression,
-            basis="flame2020",
+            expression=expression.clamp(0, 1) if self.condition.config.basis == "arkit52" else expression,
+            basis=self.condition.config.basis,
             jaw_axis_angle=jaw_axis_angle,
             neck_axis_angle=torch.zeros(frames, 3),
             eyes_axis_angle=torch.zeros(frames, 2, 3),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import lightning
@@ -13,19 +12,7 @@ from torch import Tensor, nn
 from emote3d.data.phones import PHONES, SYMBOLS
 from emote3d.perception.networks import LandmarkEmotionNet, LandmarkLipReader
 from emote3d.training.acted_faces import ActedBatch, SpokenClip, acted_batches
-
-
-@dataclass(frozen=True, kw_only=True)
-class PerceptionTraining:
-    """Settings of either network's training."""
-
-    steps: int = 2000
-    batch: int = 24
-    frames: int = 75
-    learning_rate: float = 2e-3
-    clips: int = 3000
-    """Clips of the speech set that are kept in memory."""
-    seed: int = 0
+from emote3d.training.settings import PerceptionTraining
 
 
 class _PerceptionTask(lightning.LightningModule):

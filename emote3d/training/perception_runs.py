@@ -17,18 +17,18 @@ from emote3d.training.acted_faces import acted_batches, spoken_clips
 from emote3d.training.perception import (
     EmotionNetTask,
     LipReaderTask,
-    PerceptionTraining,
     emotion_net_metrics,
     lip_reader_metrics,
 )
 from emote3d.training.run import EndlessBatches, fit_batches, machine
+from emote3d.training.settings import PerceptionTraining
 
 
 def train_lip_reader(corpus: Path, out: Path, runs: Path, settings: PerceptionTraining) -> dict[str, float]:
     """Train on the teacher's performances of a speech set; gives the figures on voices left out."""
     net = LandmarkLipReader(PerceiverConfig(classes=SYMBOLS))
     curve = _fit(LipReaderTask(net, settings), corpus, runs, settings)
-    metrics = lip_reader_metrics(net, spoken_clips(corpus, "heldout", 400))
+    metrics = lip_reader_metrics(net, spoken_clips(corpus, "heldout", 200))
     return _save(net, out, metrics, curve)
 
 
@@ -36,7 +36,7 @@ def train_emotion_net(corpus: Path, out: Path, runs: Path, settings: PerceptionT
     """Train on the teacher's performances of a speech set; gives the figures on voices left out."""
     net = LandmarkEmotionNet(PerceiverConfig(classes=EMOTIONS, d=80))
     curve = _fit(EmotionNetTask(net, settings), corpus, runs, settings)
-    metrics = emotion_net_metrics(net, spoken_clips(corpus, "heldout", 400))
+    metrics = emotion_net_metrics(net, spoken_clips(corpus, "heldout", 200))
     return _save(net, out, metrics, curve)
 
 

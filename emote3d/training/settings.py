@@ -1,0 +1,100 @@
+"""Settings of the trainings that have a verb. Imports no torch, so that the command line stays quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """Where a training runs."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    """Processes on each machine, one per GPU."""
+    nodes: int = 1
+    """Machines; start the same command on each, as Lightning's documentation says."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """bf16-mixed is about twice as fast on recent GPUs."""
+    workers: int = 0
+    """Processes that prepare batches."""
+    logger: Literal["csv", "tensorboard"] = "csv"
+    save_every: int = 500
+    """Steps between resumable states."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceData:
+    """Where tracked faces come from."""
+
+    data: Path
+    """Processed MEAD (`processed` of inferno), or a folder of recordings with npz of the same name."""
+    layout: Literal["mead", "folder"] = "mead"
+    reconstruction: str = "EMICA-MEAD_flame2020"
+    """MEAD's reconstruction; EMICA_mead_mp_lr_mse_15 is that of EMOTE v1."""
+    split: Literal["train", "val", "test", "all"] = "train"
+    """MEAD's split by identity."""
+    model: str = "open"
+    """Whose coefficients they are: open (our head, ARKit's shapes), flame:PATH or flame2023:PATH."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlintTraining:
+    """Settings of FLINT's training; the defaults are the published ones."""
+
+    steps: int = 60000
+    batch: int = 32
+    """Clips in a batch, of all processes together."""
+    frames: int = 32
+    learning_rate: float = 1e-4
+    vertex_weight: float = 1e6
+    """Of the mean squared vertex error in square metres."""
+    kl_weight: float = 1e-3
+    expression: int = 0
+    """Expression coefficients to learn (EMOTE v1: 50, v2: 100; 0: all that the model has)."""
+    d: int = 128
+    """Width of the network and its latents."""
+    loss_verts: int = 0
+    """Vertices the loss looks at; 0 for all."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmoteTraining:
+    """Settings of EMOTE's training; weights are the published ones (v2) times 1e6, which leaves Adam's steps the same."""
+
+    stage: Literal[1, 2] = 1
+    """1: vertices only, wav2vec2's transformer learns; 2: all losses with the exchange, wav2vec2 is frozen."""
+    steps: int = 200000
+    batch: int = 4
+    """Clips in a batch, of all processes together."""
+    frames: int = 64
+    learning_rate: float = 1e-4
+    dropout: float = 0.1
+    """Of wav2vec2's transformer in stage 1."""
+    vertex_weight: float = 1e6
+    """Of the masked mean squared vertex error in square metres."""
+    lip_weight: float = 25.0
+    """Of 1 - cosine of the lip reader's features per frame; the same on the exchanged half."""
+    emotion_weight: float = 1.5
+    """Of 1 - cosine of the emotion network's features per sequence; the same on the exchanged half (EMOTE v1: 2.5)."""
+    exchange: bool = True
+    """Double the batch and exchange emotions in its second half (stage 2)."""
+    loss_verts: int = 0
+    """Vertices the loss looks at; 0 for all (the picture losses need all)."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerceptionTraining:
+    """Settings of the lip reader's or the emotion network's training."""
+
+    steps: int = 2000
+    batch: int = 24
+    frames: int = 75
+    learning_rate: float = 2e-3
+    clips: int = 3000
+    """Clips of the speech set that are kept in memory."""
+    seed: int = 0
