@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +31,8 @@ from emote3d.records import FaceMotion, Speech
 from emote3d.training.face import draw_direction
 
 _SHORTEST_FRAMES = 25
-_LIVES = 50
+_LIVES = 20
+_REUSED, _POOL = 4, 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,18 +144,35 @@ def _as_seen_on_others(seen: Float[Tensor, "frames 68 3"], rng: np.random.Genera
     return seen * torch.from_numpy(scale * gain).float() + torch.from_numpy(place + noise).float()
 
 
+class _Performance(NamedTuple):
+    """One acted window."""
+
+    seen: Float[Tensor, "frames 68 3"]
+    phone: Int[Tensor, "frames"]
+    emotion: Float[Tensor, "emotions"]
+    intensity: float
+
+
+def _performance(clip: SpokenClip, frames: int, rng: np.random.Generator) -> _Performance:
+    expression, window, felt = act_out(clip, frames, rng)
+    mean = felt.mean(axis=0)
+    emotion = torch.from_numpy(mean / mean.sum()).float()
+    return _Performance(look_at(expression), torch.from_numpy(window.phone), emotion, float(mean[1:].sum()))
+
+
 def acted_batches(
     clips: list[SpokenClip], batch: int, frames: int, rng: np.random.Generator, other_heads: bool = True
 ) -> Iterator[ActedBatch]:
-    """Batches without end."""
+    """Batches without end; a performance serves about `_REUSED` times, on another head each time."""
+    pool: deque[_Performance] = deque(maxlen=_POOL)
     while True:
-        seen, phones, emotions, strengths = [], [], [], []
-        for index in rng.integers(0, len(clips), batch):
-            expression, window, felt = act_out(clips[index], frames, rng)
-            motion = look_at(expression)
-            seen.append(_as_seen_on_others(motion, rng) if other_heads else motion)
-            phones.append(torch.from_numpy(window.phone))
-            mean = felt.mean(axis=0)
-            emotions.append(torch.from_numpy(mean / mean.sum()).float())
-            strengths.append(float(mean[1:].sum()))
-        yield ActedBatch(torch.stack(seen), torch.stack(phones), torch.stack(emotions), torch.tensor(strengths))
+        for index in rng.integers(0, len(clips), max(1, batch // _REUSED) if pool else batch):
+            pool.append(_performance(clips[index], frames, rng))
+        chosen = [pool[index] for index in rng.permutation(len(pool))[:batch]]
+        seen = [_as_seen_on_others(one.seen, rng) if other_heads else one.seen for one in chosen]
+        yield ActedBatch(
+            torch.stack(seen),
+            torch.stack([one.phone for one in chosen]),
+            torch.stack([one.emotion for one in chosen]),
+            torch.tensor([one.intensity for one in chosen]),
+        )

@@ -26,17 +26,17 @@ from emote3d.training.settings import PerceptionTraining
 
 def train_lip_reader(corpus: Path, out: Path, runs: Path, settings: PerceptionTraining) -> dict[str, float]:
     """Train on the teacher's performances of a speech set; gives the figures on voices left out."""
-    net = LandmarkLipReader(PerceiverConfig(classes=SYMBOLS))
+    net = LandmarkLipReader(PerceiverConfig(classes=SYMBOLS, d=80, dilations=(1, 2, 1)))
     curve = _fit(LipReaderTask(net, settings), corpus, runs, settings)
-    metrics = lip_reader_metrics(net, spoken_clips(corpus, "heldout", 200))
+    metrics = lip_reader_metrics(net, spoken_clips(corpus, "heldout", 120))
     return _save(net, out, metrics, curve)
 
 
 def train_emotion_net(corpus: Path, out: Path, runs: Path, settings: PerceptionTraining) -> dict[str, float]:
     """Train on the teacher's performances of a speech set; gives the figures on voices left out."""
-    net = LandmarkEmotionNet(PerceiverConfig(classes=EMOTIONS, d=80))
+    net = LandmarkEmotionNet(PerceiverConfig(classes=EMOTIONS, d=64, dilations=(1, 2, 4)))
     curve = _fit(EmotionNetTask(net, settings), corpus, runs, settings)
-    metrics = emotion_net_metrics(net, spoken_clips(corpus, "heldout", 200))
+    metrics = emotion_net_metrics(net, spoken_clips(corpus, "heldout", 120))
     return _save(net, out, metrics, curve)
 
 
