@@ -65,6 +65,13 @@ WRITERS: dict[str, Writer] = {
             description="UsdSkel: skeleton, blend shapes, animation, materials, sound",
         ),
     ),
+    **dict.fromkeys(
+        (".blend", ".fbx", ".abc"),
+        Writer(
+            function="emote3d.export.blender:write_with_blender",
+            description="made by Blender (3.4 or newer, or the package bpy): scene, FBX, Alembic",
+        ),
+    ),
     ".usdz": Writer(function="emote3d.export.usd:write_usdz", description="the same in one package, the sound too"),
 }
 """Suffix to writer. A new format is one entry here and one module."""

@@ -82,7 +82,7 @@ def build_puppet(job: Export) -> Puppet:
     """
     avatar, motion = job.avatar, job.motion
     check_motion(motion, avatar.basis, len(avatar.expression_names))
-    chosen, weights = _shape_weights(avatar, motion, job.options.morphs)
+    chosen, weights = kept_shapes(avatar, motion, job.options.morphs)
     vertices_m = np.ascontiguousarray(avatar.template_m.T.numpy(), np.float32)
     geometry = prepare(avatar.surface)
     normals = vertex_normals(vertices_m, geometry.faces, geometry.first_incidence, geometry.incident_faces)
@@ -111,10 +111,8 @@ def _unit(normals: Float32[ndarray, "verts 3"]) -> Float32[ndarray, "verts 3"]:
     return np.where(lost[:, None], np.array([0, 1, 0], np.float32), normals)
 
 
-def _shape_weights(
-    avatar: BodyModel, motion: Motion, limit: int
-) -> tuple[list[int], Float32[ndarray, "frames shapes"]]:
-    """Which shapes are kept, and their weights per frame."""
+def kept_shapes(avatar: BodyModel, motion: Motion, limit: int) -> tuple[list[int], Float32[ndarray, "frames shapes"]]:
+    """Which of an avatar's face shapes are kept (index, rising), and their weights per frame."""
     wanted = np.zeros((motion.frames, len(avatar.expression_names)), np.float32)
     if motion.face is not None:
         wanted[:, : motion.face.expression.shape[1]] = motion.face.expression.numpy()
