@@ -340,6 +340,8 @@ def save(path: str) -> None:
             colors_type="LINEAR",
         )
     elif suffix == ".abc":
+        if "alembic_export" not in dir(bpy.ops.wm):
+            raise BadFileError("this Blender was built without Alembic (Debian's is); take another, or pip install bpy")
         scene = bpy.context.scene
         bpy.ops.wm.alembic_export(filepath=path, start=scene.frame_start, end=scene.frame_end, as_background_job=False)
     else:
