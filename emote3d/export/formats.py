@@ -72,6 +72,17 @@ WRITERS: dict[str, Writer] = {
             description="made by Blender (3.4 or newer, or the package bpy): scene, FBX, Alembic",
         ),
     ),
+    ".bvh": Writer(
+        function="emote3d.export.bvh:write_bvh",
+        description="skeleton and its motion in centimetres, fingers included; no face shapes",
+    ),
+    ".obj": Writer(
+        function="emote3d.export.sequence:write_obj", description="a folder of meshes, one a frame, with vertex colours"
+    ),
+    ".ply": Writer(function="emote3d.export.sequence:write_ply", description="the same, binary"),
+    ".pc2": Writer(
+        function="emote3d.export.sequence:write_pc2", description="point cache, with the mesh it moves beside it"
+    ),
     ".usdz": Writer(function="emote3d.export.usd:write_usdz", description="the same in one package, the sound too"),
 }
 """Suffix to writer. A new format is one entry here and one module."""

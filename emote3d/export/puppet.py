@@ -68,8 +68,13 @@ class Puppet:
     @property
     def bones_m(self) -> Float32[ndarray, "joints 3"]:
         """Each joint of the rest pose relative to its parent; the root relative to the origin."""
-        parents = np.array(self.parents)
-        return self.joints_m - np.where(parents[:, None] < 0, 0, self.joints_m[parents])
+        return bones_of(self.joints_m, self.parents)
+
+
+def bones_of(joints_m: Float32[ndarray, "joints 3"], parents: tuple[int, ...]) -> Float32[ndarray, "joints 3"]:
+    """Each joint relative to its parent; the root relative to the origin."""
+    above = np.array(parents)
+    return joints_m - np.where(above[:, None] < 0, 0, joints_m[above]).astype(np.float32)
 
 
 def build_puppet(job: Export) -> Puppet:
@@ -98,8 +103,8 @@ def build_puppet(job: Export) -> Puppet:
         skin_weights=shares,
         shapes=_shapes(avatar, chosen, vertices_m, normals),
         shape_weights=weights,
-        rotations_wxyz=_rotations(avatar, motion),
-        translation_m=_translation(avatar, motion),
+        rotations_wxyz=local_rotations(avatar, motion),
+        translation_m=root_moves(avatar, motion),
         fps=motion.fps,
         licence=avatar.licence,
     )
@@ -158,14 +163,16 @@ def _influences(avatar: BodyModel) -> tuple[UInt8[ndarray, "verts influences"], 
     return np.pad(joints.astype(np.uint8), padding), np.pad(shares.astype(np.float32), padding)
 
 
-def _rotations(avatar: BodyModel, motion: Motion) -> Float32[ndarray, "frames joints 4"]:
+def local_rotations(avatar: BodyModel, motion: Motion) -> Float32[ndarray, "frames joints 4"]:
+    """Local rotation of each joint as wxyz; neighbouring frames lie on one half of the sphere."""
     wxyz = matrix_to_quaternion(joint_rotations(motion, avatar.still, avatar.pose_offset)).numpy()
     flips = np.where((wxyz[1:] * wxyz[:-1]).sum(-1) < 0, -1.0, 1.0)
     signs = np.concatenate([np.where(wxyz[:1, :, 0] < 0, -1.0, 1.0), flips]).cumprod(0)
     return (wxyz * signs[..., None]).astype(np.float32)
 
 
-def _translation(avatar: BodyModel, motion: Motion) -> Float32[ndarray, "frames 3"]:
+def root_moves(avatar: BodyModel, motion: Motion) -> Float32[ndarray, "frames 3"]:
+    """Displacement of the root, metres; none where a motion has no body."""
     if motion.body is None or len(avatar.joint_names) != len(SMPLX_JOINTS):
         return np.zeros((motion.frames, 3), np.float32)
     return motion.body.translation_m.to(torch.float32).numpy()
