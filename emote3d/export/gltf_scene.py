@@ -17,11 +17,11 @@ _STEADY = 1e-6
 _FULL = 65535
 
 
-def fill_scene(puppet: Puppet, buffer: Buffer) -> dict[str, Any]:
+def fill_scene(puppet: Puppet, buffer: Buffer, *, animated: bool = True) -> dict[str, Any]:
     """Describe a puppet; its numbers go into the buffer."""
     joints = len(puppet.parents)
     face_parts, body_parts = cut(puppet)
-    nodes: list[dict[str, Any]] = _bones(puppet)
+    nodes: list[dict[str, Any]] = bone_nodes(puppet.joint_names, puppet.parents, puppet.bones_m)
     meshes: list[dict[str, Any]] = []
     materials: list[dict[str, Any]] = []
     for name, parts, with_shapes in (("Face", face_parts, True), ("Body", body_parts, False)):
@@ -45,15 +45,20 @@ def fill_scene(puppet: Puppet, buffer: Buffer) -> dict[str, Any]:
             }
         ],
     }
+    if not animated:
+        return document
     face_node = joints if face_parts and puppet.shapes else None
     animation = _animation(puppet, buffer, roots[0], face_node)
     return document | ({"animations": [animation]} if animation["channels"] else {})
 
 
-def _bones(puppet: Puppet) -> list[dict[str, Any]]:
+def bone_nodes(
+    names: tuple[str, ...], parents: tuple[int, ...], bones_m: Float32[ndarray, "joints 3"]
+) -> list[dict[str, Any]]:
+    """A node for each joint, in their order, at its place relative to its parent."""
     nodes: list[dict[str, Any]] = []
-    for joint, (name, offset_m) in enumerate(zip(puppet.joint_names, puppet.bones_m, strict=True)):
-        children = [child for child, parent in enumerate(puppet.parents) if parent == joint]
+    for joint, (name, offset_m) in enumerate(zip(names, bones_m, strict=True)):
+        children = [child for child, parent in enumerate(parents) if parent == joint]
         nodes.append({"name": name, "translation": offset_m.tolist()} | ({"children": children} if children else {}))
     return nodes
 
@@ -137,7 +142,7 @@ def _targets(puppet: Puppet, part: Part, buffer: Buffer) -> list[dict[str, int]]
 
 
 def _animation(puppet: Puppet, buffer: Buffer, root: int, face_node: int | None) -> dict[str, Any]:
-    tracks = _Tracks(puppet, buffer)
+    tracks = Tracks(puppet.times_s, buffer)
     xyzw = np.roll(puppet.rotations_wxyz, -1, -1)
     for joint in range(len(puppet.parents)):
         tracks.add(joint, "rotation", xyzw[:, joint], np.array([0, 0, 0, 1], np.float32))
@@ -148,11 +153,10 @@ def _animation(puppet: Puppet, buffer: Buffer, root: int, face_node: int | None)
     return {"name": "Take", "channels": tracks.channels, "samplers": tracks.samplers}
 
 
-class _Tracks:
+class Tracks:
     """Channels and samplers of an animation; all tracks share the list of times, or that of its ends."""
 
-    def __init__(self, puppet: Puppet, buffer: Buffer) -> None:
-        times = puppet.times_s
+    def __init__(self, times: Float32[ndarray, " frames"], buffer: Buffer) -> None:
         self._buffer = buffer
         self._times_s = {False: times, True: times[[0, -1]]}
         self._inputs: dict[bool, int] = {}
