@@ -38,6 +38,16 @@ _LOCALITY = 0.03
 _STEPS = 300
 
 
+def viseme_recipes() -> dict[str, dict[str, float]]:
+    """ARKit coefficients at the height of each viseme in ordinary speech, by full names; `sil` has none."""
+    recipes: dict[str, dict[str, float]] = {name: {} for name in OCULUS_VISEMES}
+    for viseme, recipe in _RECIPES.items():
+        for shape, weight in recipe.items():
+            names = [name for name in ARKIT_52 if name in (shape, f"{shape}Left", f"{shape}Right")]
+            recipes[viseme] |= dict.fromkeys(names, weight)
+    return recipes
+
+
 @cache
 def _recipes() -> tuple[Float[Tensor, "visemes shapes"], Float[Tensor, "arkit shapes"]]:
     """Weighted recipes over the shapes that occur in them, and the matrix that takes those from ARKit coefficients."""

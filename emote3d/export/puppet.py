@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8
 from numpy import ndarray
+from torch import Tensor
 
 from emote3d.body import BodyModel
+from emote3d.errors import Emote3DError
 from emote3d.export.morphs import BOUNDED_BASES, choose_shapes, fit_weights
 from emote3d.export.registry import Export
 from emote3d.names import SMPLX_JOINTS
@@ -17,6 +19,7 @@ from emote3d.posing import check_motion, joint_rotations
 from emote3d.records import Motion, Surface
 from emote3d.render.geometry import prepare, vertex_normals
 from emote3d.rotations import matrix_to_quaternion
+from emote3d.visemes import viseme_recipes
 
 STILL_M = 2e-6
 """A face shape leaves out vertices that it moves less."""
@@ -92,6 +95,7 @@ def build_puppet(job: Export) -> Puppet:
     geometry = prepare(avatar.surface)
     normals = vertex_normals(vertices_m, geometry.faces, geometry.first_incidence, geometry.incident_faces)
     joints, shares = _influences(avatar)
+    dirs = _wanted_dirs(avatar, chosen, job.options.visemes)
     return Puppet(
         surface=avatar.surface,
         vertices_m=vertices_m,
@@ -101,8 +105,8 @@ def build_puppet(job: Export) -> Puppet:
         joints_m=avatar.joints_m.numpy().astype(np.float32),
         skin_joints=joints,
         skin_weights=shares,
-        shapes=_shapes(avatar, chosen, vertices_m, normals),
-        shape_weights=weights,
+        shapes=_shapes(avatar, dirs, vertices_m, normals),
+        shape_weights=np.pad(weights, ((0, 0), (0, len(dirs) - len(chosen)))),
         rotations_wxyz=local_rotations(avatar, motion),
         translation_m=root_moves(avatar, motion),
         fps=motion.fps,
@@ -129,25 +133,39 @@ def kept_shapes(avatar: BodyModel, motion: Motion, limit: int) -> tuple[list[int
     return chosen, fit_weights(gram, wanted, chosen, bounded=avatar.basis in BOUNDED_BASES)
 
 
+def _wanted_dirs(avatar: BodyModel, chosen: list[int], visemes: bool) -> dict[str, Float[Tensor, "3 moving_verts"]]:
+    """What each shape of the puppet adds: the chosen ones, and the Oculus visemes mixed from ARKit's."""
+    dirs = {avatar.expression_names[index]: avatar.expression_dirs[index] for index in chosen}
+    if not visemes:
+        return dirs
+    if avatar.basis != "arkit52":
+        raise Emote3DError(f"expected an avatar with ARKit shapes for --visemes; this one has {avatar.basis}")
+    for viseme, recipe in viseme_recipes().items():
+        mixed = torch.zeros_like(avatar.expression_dirs[0])
+        for name, weight in recipe.items():
+            mixed += weight * avatar.expression_dirs[avatar.expression_names.index(name)]
+        dirs[f"viseme_{viseme}"] = mixed
+    return dirs
+
+
 def _shapes(
     avatar: BodyModel,
-    chosen: list[int],
+    dirs: dict[str, Float[Tensor, "3 moving_verts"]],
     vertices_m: Float32[ndarray, "verts 3"],
     normals: Float32[ndarray, "verts 3"],
 ) -> tuple[Shape, ...]:
     geometry = prepare(avatar.surface)
     moving = avatar.moving_verts.numpy()
     shapes = []
-    for index in chosen:
+    for name, added in dirs.items():
         offsets_m = np.zeros_like(vertices_m)
-        offsets_m[moving] = avatar.expression_dirs[index].T.numpy()
+        offsets_m[moving] = added.T.numpy()
         turned = vertex_normals(
             vertices_m + offsets_m, geometry.faces, geometry.first_incidence, geometry.incident_faces
         )
         normal_offsets = turned - normals
         changed = (np.abs(offsets_m).max(1) > STILL_M) | (np.abs(normal_offsets).max(1) > STILL_NORMAL)
         verts = np.flatnonzero(changed).astype(np.int32)
-        name = avatar.expression_names[index]
         shapes.append(Shape(name=name, verts=verts, offsets_m=offsets_m[verts], normal_offsets=normal_offsets[verts]))
     return tuple(shapes)
 

@@ -16,8 +16,9 @@ from emote3d.export.morphs import choose_shapes, fit_weights
 from emote3d.export.parts import cut
 from emote3d.export.puppet import build_puppet
 from emote3d.export.registry import Export
-from emote3d.names import ARKIT_52
+from emote3d.names import ARKIT_52, OCULUS_VISEMES
 from emote3d.records import BodyMotion, Motion
+from emote3d.visemes import viseme_recipes
 
 
 def _json(path: Path) -> dict:
@@ -102,6 +103,23 @@ def test_fewer_shapes_keep_the_names(tmp_path: Path, talking: Motion, morphs: in
     weights = next(c for c in document["animations"][0]["channels"] if c["target"]["path"] == "weights")
     sampler = document["animations"][0]["samplers"][weights["sampler"]]
     assert document["accessors"][sampler["output"]]["count"] == 12 * morphs
+
+
+def test_visemes_are_mixed_from_arkit_and_rest(talking: Motion):
+    puppet = build_puppet(Export(talking, options=ExportOptions(visemes=True)))
+    names = [shape.name for shape in puppet.shapes]
+    assert names == [*ARKIT_52, *(f"viseme_{name}" for name in OCULUS_VISEMES)]
+    assert not puppet.shape_weights[:, 52:].any() and puppet.shape_weights[:, :52].any()
+    shapes = dict(zip(names, puppet.shapes, strict=True))
+    assert not len(shapes["viseme_sil"].verts)
+    recipe = viseme_recipes()["O"]
+    assert set(recipe) == {"jawOpen", "mouthPucker", "mouthFunnel"}
+    expected = np.zeros_like(puppet.vertices_m)
+    for name, weight in recipe.items():
+        expected[shapes[name].verts] += weight * shapes[name].offsets_m
+    mixed = np.zeros_like(expected)
+    mixed[shapes["viseme_O"].verts] = shapes["viseme_O"].offsets_m
+    assert np.abs(mixed - expected).max() < 1e-5
 
 
 def test_chosen_shapes_and_weights_are_the_best():
