@@ -72,6 +72,11 @@ WRITERS: dict[str, Writer] = {
             description="made by Blender (3.4 or newer, or the package bpy): scene, FBX, Alembic",
         ),
     ),
+    ".vrm": Writer(function="emote3d.export.vrm:write_vrm", description="VRM 1.0: the avatar with its expressions"),
+    ".vrma": Writer(
+        function="emote3d.export.vrm:write_vrma",
+        description="VRM animation for any VRM avatar: bones, expressions, gaze",
+    ),
     ".bvh": Writer(
         function="emote3d.export.bvh:write_bvh",
         description="skeleton and its motion in centimetres, fingers included; no face shapes",
