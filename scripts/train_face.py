@@ -18,9 +18,9 @@ from typing import Any
 import torch
 import tyro
 
-from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LogMel
 from emote3d.body import open_avatar
-from emote3d.checkpoint import load_component, read_manifest, save_component
+from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
@@ -122,7 +122,7 @@ class TrainDecoder(_Stage):
         s = self.settings
         audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
         prior = load_component(self.out / "prior", MotionVAE, FlintConfig)
-        config = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d)
+        config = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d, emotion_hidden_d=0)
         latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
         if self.refine:
             latents = (
@@ -142,21 +142,19 @@ class TrainDecoder(_Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainEmotion(_Stage):
-    """Train the emotion head of the latents on EmoDB."""
+    """Train the reader of the voice's emotion on EmoDB."""
 
     data: Path = Path("../shared/data/emodb/wav")
     """Folder of EmoDB's wav files."""
 
     def run(self) -> None:
         """Train and save; the recall on speakers left out is printed and goes into the manifest."""
-        audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
-        latents = load_component(self.out / "latents", SpeechEncoder, SpeechEncoderConfig)
-        recall = round(fit_emotion(latents, self.data, audio), 3)
-        note = read_manifest(self.out / "latents") | {
-            "emotion_command": self.note({})["command"],
-            "metrics": {"emotion_unweighted_recall_unseen_speakers": recall},
-        }
-        save_component(self.out / "latents", latents, latents.config, note, dtype=torch.float16)
+        log_mel = LogMel(CompactEncoderConfig())
+        log_mel.fill_filters()
+        reader, recall = fit_emotion(self.data, log_mel)
+        recall = round(recall, 3)
+        note = self.note({}) | {"metrics": {"emotion_unweighted_recall_unseen_speakers": recall}}
+        save_component(self.out / "voice", reader, reader.config, note)
         print(f"unweighted recall on speakers left out: {recall:.3f}")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from emote3d.latents.timeline import voiced
 from emote3d.names import EMOTIONS
-from emote3d.records import SpeechFeatures, SpeechLatents
+from emote3d.records import SpeechLatents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +52,6 @@ class SpeechEncoder(nn.Module):
         """Recognise the emotion from the mean and the deviation of the features over time."""
         pooled = torch.cat([features.mean(dim=1), features.std(dim=1, correction=0)], dim=-1)
         return self.emotion(pooled)
-
-
-_EMOTION_WINDOW_S = 6.0
-"""Speech over which the voice's emotion is judged; longer recordings may change it."""
-
-
-def recognise_emotion(encoder: SpeechEncoder, features: SpeechFeatures) -> Float[Tensor, "frames emotions"]:
-    """Probability of each emotion around each frame, from overlapping windows, linear between their centres."""
-    frames = len(features.features)
-    window = min(frames, round(_EMOTION_WINDOW_S * features.frame_rate))
-    starts = torch.linspace(0, frames - window, 1 + 2 * max(0, round((frames - window) / window))).long()
-    clips = torch.stack([features.features[start : start + window] for start in starts.tolist()])
-    probability = encoder.emotion_logits(clips).softmax(dim=-1)
-    if len(starts) == 1:
-        return probability.expand(frames, -1)
-    position = (torch.arange(frames) - window / 2).clamp(0, float(starts[-1])) / float(starts[-1]) * (len(starts) - 1)
-    low = position.long().clamp(max=len(starts) - 2)
-    return torch.lerp(probability[low], probability[low + 1], (position - low)[:, None])
 
 
 def direct(

@@ -15,8 +15,9 @@ from emote3d.audio.hearing import hear
 from emote3d.checkpoint import load_component
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.direction import Direction
-from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig, recognise_emotion
+from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.timeline import draw_timeline
+from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion
 from emote3d.performers.directed import perform
 from emote3d.performers.face import Heard
 from emote3d.prior.flint import FlintConfig, MotionVAE
@@ -34,10 +35,16 @@ class OpenFace:
     fps: float = MOTION_FPS
 
     def __init__(
-        self, audio: CompactEncoder, latents: SpeechEncoder, decoder: RegressionDecoder, prior: MotionVAE
+        self,
+        audio: CompactEncoder,
+        latents: SpeechEncoder,
+        voice: VoiceEmotion,
+        decoder: RegressionDecoder,
+        prior: MotionVAE,
     ) -> None:
         self.audio = audio.eval().requires_grad_(False)
         self.latents = latents.eval().requires_grad_(False)
+        self.voice = voice.eval().requires_grad_(False)
         self.decoder = decoder.eval().requires_grad_(False)
         self.prior = prior.eval().requires_grad_(False)
 
@@ -47,6 +54,7 @@ class OpenFace:
         return cls(
             load_component(folder / "audio", CompactEncoder, CompactEncoderConfig),
             load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
+            load_component(folder / "voice", VoiceEmotion, VoiceEmotionConfig),
             load_component(folder / "decoder", RegressionDecoder, RegressionConfig),
             load_component(folder / "prior", MotionVAE, FlintConfig),
         )
@@ -55,7 +63,8 @@ class OpenFace:
         """Content, emotion and loudness of a recording."""
         with torch.inference_mode():
             features, loudness = hear(self.audio, speech, MOTION_FPS)
-            return Heard(latents=self.understand(features), loudness=loudness)
+            emotion = recognise_emotion(self.voice, self.audio.log_mel, speech, len(loudness))
+            return Heard(latents=self.understand(features, emotion), loudness=loudness)
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
         """Perform under a direction, with blinks, gaze and head drift drawn from the seed."""
@@ -67,11 +76,11 @@ class OpenFace:
         """Tells content latents of one checkpoint from those of another."""
         return hashlib.sha256(self.latents.content.weight.numpy().tobytes()).hexdigest()[:12]
 
-    def understand(self, features: SpeechFeatures) -> SpeechLatents:
-        """Content of the speech (as exact as a motion file keeps it), the emotion heard in the voice, and the average style."""
+    def understand(self, features: SpeechFeatures, emotion: Float[Tensor, "frames emotions"]) -> SpeechLatents:
+        """Content of the speech (as exact as a motion file keeps it), the emotion heard in the voice, the average style."""
         return SpeechLatents(
             content=self.latents(features.features[None])[0].half().float(),
-            emotion=recognise_emotion(self.latents, features),
+            emotion=emotion,
             style=torch.zeros(self.decoder.config.condition_d - self.latents.config.emotions),
         )
 

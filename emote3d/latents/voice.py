@@ -1,0 +1,81 @@
+"""The emotion that a voice sounds like: a linear reader of its statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from emote3d.audio.encoder import LogMel, speech_level
+from emote3d.audio.voice import VOICE_STATISTICS, describe_voice
+from emote3d.names import EMOTIONS
+from emote3d.records import Speech
+
+_WINDOW_S = 6.0
+"""Speech over which the voice's emotion is judged; longer recordings may change it."""
+_LEAST_S = 0.5
+_SILENT = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceEmotionConfig:
+    """Sizes of the reader."""
+
+    statistics: int = VOICE_STATISTICS
+    emotions: int = len(EMOTIONS)
+
+
+class VoiceEmotion(nn.Module):
+    """Standardised statistics of the voice to logits of the eight emotions; those never heard in training stay at -30."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: VoiceEmotionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.zeros(config.statistics))
+        self.register_buffer("scale", torch.ones(config.statistics))
+        self.linear = nn.Linear(config.statistics, config.emotions)
+
+    def forward(self, statistics: Float[Tensor, "batch statistics"]) -> Float[Tensor, "batch emotions"]:
+        """Logits; statistics further out than anything heard in training count as that far."""
+        return self.linear(((statistics - self.mean) / self.scale).clamp(-4, 4))
+
+
+def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "windows statistics"]:
+    """Statistics of overlapping windows of a recording, the silence at its ends left out; one zero row for silence."""
+    rate, hop = speech.sample_rate, log_mel.config.hop
+    waveform = speech.waveform.numpy()
+    sound = np.flatnonzero(np.abs(waveform) > _SILENT)
+    if not len(sound) or sound[-1] - sound[0] < _LEAST_S * rate:
+        return np.zeros((1, VOICE_STATISTICS))
+    waveform = waveform[sound[0] : sound[-1] + 1]
+    window = min(len(waveform), round(_WINDOW_S * rate))
+    count = 1 + 2 * round((len(waveform) - window) / window)
+    rows = []
+    for start in np.linspace(0, len(waveform) - window, count).astype(int):
+        part = waveform[start : start + window]
+        mel = log_mel(torch.from_numpy(part)[None])[0]
+        rows.append(describe_voice(part.astype(np.float64), (mel - speech_level(mel)).numpy(), rate, hop))
+    return np.stack(rows)
+
+
+def recognise_emotion(
+    voice: VoiceEmotion, log_mel: LogMel, speech: Speech, frames: int
+) -> Float[Tensor, "frames emotions"]:
+    """Probability of each emotion around each frame, linear between the centres of the windows; silence is neutral."""
+    statistics = voice_statistics(log_mel, speech)
+    if not statistics.any():
+        return nn.functional.one_hot(torch.zeros(frames, dtype=torch.long), len(EMOTIONS)).float()
+    probability = voice(torch.from_numpy(statistics).float()).softmax(dim=-1)
+    if len(probability) == 1:
+        return probability.expand(frames, -1)
+    window = min(1.0, _WINDOW_S / speech.duration_s)
+    position = (torch.arange(frames) / frames - window / 2) / max(1e-6, 1 - window)
+    position = position.clamp(0, 1) * (len(probability) - 1)
+    low = position.long().clamp(max=len(probability) - 2)
+    return torch.lerp(probability[low], probability[low + 1], (position - low)[:, None])

@@ -1,0 +1,65 @@
+"""The voice's emotion: statistics that follow the voice, and what the shipped reader makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from emote3d.audio.encoder import CompactEncoderConfig, LogMel
+from emote3d.audio.load import load_speech
+from emote3d.audio.voice import VOICE_STATISTICS
+from emote3d.checkpoint import load_component
+from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion, voice_statistics
+from emote3d.records import Speech
+from emote3d.training.emotion import fit_reader
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
+
+
+def _log_mel() -> LogMel:
+    log_mel = LogMel(CompactEncoderConfig())
+    log_mel.fill_filters()
+    return log_mel
+
+
+def _glide(low_hz: float, high_hz: float, seconds: float = 2.0) -> Speech:
+    time = np.arange(int(seconds * 16000)) / 16000
+    pitch = low_hz + (high_hz - low_hz) * time / seconds
+    phase = 2 * np.pi * np.cumsum(pitch) / 16000
+    waveform = sum(np.sin(n * phase) / n for n in range(1, 12)) * 0.1
+    return Speech(waveform=torch.from_numpy(np.asarray(waveform, np.float32)), sample_rate=16000)
+
+
+def test_statistics_measure_the_pitch():
+    mean, deviation = voice_statistics(_log_mel(), _glide(150, 150))[0, :2]
+    assert abs(mean - 12 * np.log2(1.5)) < 0.2
+    assert deviation < 0.2
+    low, *_, high = voice_statistics(_log_mel(), _glide(120, 240))[0, 2:7]
+    assert abs((high - low) - 12 * 0.9) < 1.6  # 5th to 95th percentile of an octave that rises evenly in hertz
+
+
+def test_recordings_are_judged_in_windows():
+    speech = load_speech(DEMO)
+    voice = load_component(ROOT / "checkpoints" / "open-v1" / "voice", VoiceEmotion, VoiceEmotionConfig)
+    assert voice_statistics(_log_mel(), speech).shape == (9, VOICE_STATISTICS)
+    probability = recognise_emotion(voice, _log_mel(), speech, 900)
+    assert probability.shape == (900, 8)
+    assert torch.allclose(probability.sum(dim=1), torch.ones(900), atol=1e-5)
+    assert probability[:, [3, 7]].max() < 1e-6  # surprise and contempt were never heard
+
+
+def test_silence_is_neutral():
+    voice = VoiceEmotion(VoiceEmotionConfig())
+    silence = Speech(waveform=torch.zeros(32000), sample_rate=16000)
+    assert recognise_emotion(voice, _log_mel(), silence, 60)[:, 0].min() == 1
+
+
+def test_a_reader_learns_and_keeps_the_unheard_out():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([1, 2, 6], 20)
+    statistics = rng.normal(size=(60, 12)) + np.eye(12)[labels] * 4
+    reader = fit_reader(statistics, labels)
+    found = reader(torch.from_numpy(statistics).float()).softmax(dim=1)
+    assert (found.argmax(dim=1).numpy() == labels).mean() > 0.9
+    assert found[:, [0, 3, 4, 5, 7]].max() < 1e-6
