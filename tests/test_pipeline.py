@@ -78,7 +78,8 @@ def test_long_recordings_have_no_seams():
     long = Speech(waveform=speech.waveform.repeat(8), sample_rate=16000)
     motion = engine().animate(long, Direction(emotion="happy"))
     assert motion.face is not None
-    step = motion.face.expression.diff(dim=0).abs().amax(dim=1)
+    mouth = [index for index, name in enumerate(ARKIT_52) if not name.startswith("eye")]  # blinks come at any time
+    step = motion.face.expression[:, mouth].diff(dim=0).abs().amax(dim=1)
     seams = [start + edge for start in (960,) for edge in (0, 240)]
     around = torch.stack([step[s - 2 : s + 3].max() for s in seams])
     assert around.max() <= torch.quantile(step, 0.99)
