@@ -87,17 +87,18 @@ def motion_losses(
     face: FaceGeometry,
 ) -> dict[str, Float[Tensor, ""]]:
     """Errors of skin (mm^2), its velocity (mm^2 per frame^2), rotations (rad^2) and lip opening (mm, more where closed)."""
-    error = predicted - target
-    skin = error[..., EXPRESSION]
-    gap_error = face.lip_gap(skin).abs()
-    closed = (face.lip_gap(target[..., EXPRESSION]) < 0.8).float()
-    return {
-        "skin": face.skin_error(skin).mean(),
-        "coefficients": skin.square().mean(),
-        "velocity": face.skin_error(skin.diff(dim=1)).mean(),
-        "rotation": error[..., EXPRESSION.stop :].square().sum(dim=-1).mean(),
-        "gap": (gap_error * (1 + 8 * closed)).mean(),
-    }
+    with torch.autocast(target.device.type, enabled=False):
+        error = predicted.float() - target
+        skin = error[..., EXPRESSION]
+        gap_error = face.lip_gap(skin).abs()
+        closed = (face.lip_gap(target[..., EXPRESSION]) < 0.8).float()
+        return {
+            "skin": face.skin_error(skin).mean(),
+            "coefficients": skin.square().mean(),
+            "velocity": face.skin_error(skin.diff(dim=1)).mean(),
+            "rotation": error[..., EXPRESSION.stop :].square().sum(dim=-1).mean(),
+            "gap": (gap_error * (1 + 8 * closed)).mean(),
+        }
 
 
 def weighted(losses: dict[str, Tensor]) -> Tensor:
