@@ -15,6 +15,9 @@ ARKIT_52 = (
 EMOTIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 """The eight emotions in AffectNet's order (specs/emote.md 1.2)."""
 
+BODY_STYLES = ("size", "rate", "tempo", "openness", "handedness")
+"""Dimensions of the body style, each -1..1: 0 the average speaker; handedness 1 leads with the left hand."""
+
 SMPLX_JOINTS = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle", "spine3",
     "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder", "right_shoulder", "left_elbow",

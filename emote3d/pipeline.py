@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emote3d.audio.load import load_speech
+from emote3d.audio.rhythm import Rhythm
 from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
 from emote3d.motion import resample_motion
 from emote3d.performers import FacePerformer, Heard, Redirectable, load_performer
+from emote3d.performers.gesturing import gestures
 from emote3d.performers.memory import heard_again, remember
+from emote3d.performers.open_body import COMPONENTS, OpenBody
 from emote3d.performers.open_face import MOTION_FPS
 from emote3d.performers.reference import referenced
 from emote3d.records import Motion, Speech
@@ -34,8 +37,8 @@ Source = str | Path | tuple[np.ndarray, int] | Speech
 class Emote3D:
     """Speech in, motion out."""
 
-    def __init__(self, face: FacePerformer) -> None:
-        self.face = face
+    def __init__(self, face: FacePerformer, body_folder: Path | None = None) -> None:
+        self.face, self._body_folder = face, body_folder
 
     @classmethod
     def from_pretrained(cls, checkpoint: Path | str | None = None, *, demo_compat: bool = False) -> Emote3D:
@@ -45,7 +48,15 @@ class Emote3D:
             demo_compat: with an EMOTE checkpoint, hear the audio as its own demo does, with its padding mistake.
         """
         folder = Path(checkpoint) if checkpoint is not None else asset_path("checkpoints", "open-v1")
-        return cls(load_performer(folder, demo_compat))
+        return cls(load_performer(folder, demo_compat), folder)
+
+    @cached_property
+    def body(self) -> OpenBody | None:
+        """What moves the body; None where the checkpoint has only a face."""
+        folder = self._body_folder
+        if folder is None or not all((folder / name).is_dir() for name in COMPONENTS):
+            return None
+        return OpenBody.from_pretrained(folder)
 
     @cached_property
     def avatar(self) -> BodyModel:
@@ -72,23 +83,40 @@ class Emote3D:
         return Stream(self.live, direction or Direction(), look_ahead_ms, seed)
 
     def animate(
-        self, source: Source, direction: Direction | None = None, *, seed: int = 0, fps: float = MOTION_FPS
+        self,
+        source: Source,
+        direction: Direction | None = None,
+        *,
+        seed: int = 0,
+        fps: float = MOTION_FPS,
+        body: bool = True,
     ) -> Motion:
         """Perform a recording. The same seed gives the same motion.
+
+        Args:
+            body: whether the body gestures, where the checkpoint has one; without, only the face is performed.
 
         Raises:
             Emote3DError: the recording cannot be used, or the direction asks for what the checkpoint cannot do.
         """
-        return self.animate_each(source, [direction or Direction()], seed=seed, fps=fps)[0]
+        return self.animate_each(source, [direction or Direction()], seed=seed, fps=fps, body=body)[0]
 
     def animate_each(
-        self, source: Source, directions: Iterable[Direction], *, seed: int = 0, fps: float = MOTION_FPS
+        self,
+        source: Source,
+        directions: Iterable[Direction],
+        *,
+        seed: int = 0,
+        fps: float = MOTION_FPS,
+        body: bool = True,
     ) -> list[Motion]:
         """Perform a recording under several directions; it is listened to once. Raises as `animate`."""
         speech = load_speech(source)
         heard = self.face.listen(speech)
+        rhythm = self.body.listen(speech) if body and self.body is not None else None
         motions = [
-            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s) for one in directions
+            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s, rhythm)
+            for one in directions
         ]
         return [resample_motion(motion, fps, speech.duration_s) for motion in motions]
 
@@ -114,10 +142,15 @@ class Emote3D:
         new = self._act(heard_again(origin), direction, seed, origin.duration_s)
         return replace(resample_motion(new, motion.fps, origin.duration_s), body=motion.body)
 
-    def _act(self, heard: Heard, direction: Direction, seed: int, duration_s: float) -> Motion:
+    def _act(
+        self, heard: Heard, direction: Direction, seed: int, duration_s: float, rhythm: Rhythm | None = None
+    ) -> Motion:
         performed, listened = referenced(direction, heard, self.face, self.redirect)
         face = self.face.act(listened, performed, seed)
         origin = None
         if isinstance(self.face, Redirectable):
             origin = remember(heard, direction, self.face, seed, duration_s)
-        return Motion(face=face, fps=self.face.fps, origin=origin)
+        body = None
+        if rhythm is not None and self.body is not None:
+            body = gestures(self.body, rhythm, listened, performed, seed, (face, self.face.fps))
+        return Motion(face=face, body=body, fps=self.face.fps, origin=origin)

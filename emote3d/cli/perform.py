@@ -29,16 +29,16 @@ class Performance(Directing):
     fps: float = 30.0
     """Frames per second of the result."""
     seed: int = 0
-    """Seed of blinks, gaze and head drift; the same seed gives the same motion."""
+    """Seed of gestures, blinks, gaze and head drift; the same seed gives the same motion."""
     checkpoint: Path | None = None
     """Checkpoint folder (default: the shipped open-v1)."""
 
-    def perform(self) -> tuple[Emote3D, Motion]:
+    def perform(self, *, body: bool) -> tuple[Emote3D, Motion]:
         """The engine and what it made of the recording."""
         from emote3d.pipeline import Emote3D
 
         engine = Emote3D.from_pretrained(self.checkpoint)
-        return engine, engine.animate(self.speech, self.directed(), seed=self.seed, fps=self.fps)
+        return engine, engine.animate(self.speech, self.directed(), seed=self.seed, fps=self.fps, body=body)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,8 @@ class Animate(Performance):
 
     outputs: Outputs = ()
     """File to write; may be given several times."""
+    body: bool = True
+    """Whether the body gestures; without, only the face is performed."""
     avatar: Path | None = None
     """Your FLAME or SMPL-X file for the formats that carry a mesh (default: the open avatar)."""
     options: Flat[ExportOptions] = field(default_factory=ExportOptions)
@@ -57,7 +59,7 @@ class Animate(Performance):
 
         started_s = time.monotonic()
         check_outputs(self.outputs)
-        _, motion = self.perform()
+        _, motion = self.perform(body=self.body)
         for note in export(Export(motion, self.speech, self.avatar, self.options), self.outputs):
             self.say(note)
         report_outputs(self, motion, self.outputs, started_s)
@@ -87,7 +89,7 @@ class Render(Performance):
         self.check_output(".mp4")
         views, size = parse_views(self.view), parse_size(self.size)
         avatar = choose_avatar(self.avatar)
-        _, motion = self.perform()
+        _, motion = self.perform(body=bool({"upper", "full"} & set(views)))
         with self.progress("drawing", motion.frames) as advance:
             shot = film(
                 avatar,

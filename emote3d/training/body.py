@@ -13,6 +13,7 @@ from torch import Tensor
 from emote3d.decoders.denoiser import Conditions, Denoiser, conditions_by_latent
 from emote3d.prior.body import ROTATIONS
 from emote3d.prior.mld import MldVAE
+from emote3d.prior.patch import PatchPrior
 from emote3d.training.diffusion import DiffusionTask, DiffusionTraining
 
 _LEAST_ROTATION, _LEAST_TRANSLATION_M = 0.05, 0.02
@@ -89,7 +90,7 @@ class BodyPriorTask(lightning.LightningModule):
 class BodyDiffusionTask(DiffusionTask):
     """The denoiser on latents of the frozen prior."""
 
-    def __init__(self, denoiser: Denoiser, prior: MldVAE, settings: DiffusionTraining) -> None:
+    def __init__(self, denoiser: Denoiser, prior: MldVAE | PatchPrior, settings: DiffusionTraining) -> None:
         super().__init__(denoiser, settings)
         self.prior = prior.eval().requires_grad_(False)
 

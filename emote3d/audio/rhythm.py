@@ -1,0 +1,185 @@
+"""Step 2 for the body: the rhythm and melody of a recording per motion frame, computed without a network.
+
+Depends on no checkpoint and no transcript: band energies, loudness, spectral flux, pitch, syllable peaks and pauses.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.audio.hearing import in_windows
+from emote3d.records import Speech
+
+_HOP_S, _WINDOW_S, _PITCH_WINDOW_S = 0.01, 0.025, 0.045
+_BAND_EDGES_HZ = (80.0, 300.0, 600.0, 1000.0, 1700.0, 2800.0, 4500.0, 7600.0)
+_SYLLABLE_BANDS = slice(1, 5)
+"""300 to 2800 Hz: where vowels are loud."""
+_PITCH_HZ = (65.0, 400.0)
+_FLOOR = -12.0
+"""Natural-log power under the level of the speech that counts as silence."""
+_SILENCE_POWER = -13.0
+"""Natural log of the mean power of a recording at about -60 dBFS: one that is quieter is not raised to the level of speech."""
+_SYLLABLE_S, _PAUSE_S = 0.3, 0.28
+BANDS = len(_BAND_EDGES_HZ) - 1
+RHYTHM_D = BANDS + 9
+"""Bands; loudness, flux, voicing, pitch, syllable peaks, prominence, activity, time since a phrase began, time until it ends."""
+
+
+class _Track(NamedTuple):
+    """What is measured 100 times a second."""
+
+    bands: Float[Tensor, "ticks bands"]
+    """Log power."""
+    voicing: Float[Tensor, "ticks"]
+    octave: Float[Tensor, "ticks"]
+    """log2 of the pitch in Hz."""
+
+
+class Rhythm(NamedTuple):
+    """The rhythm and melody of a recording."""
+
+    features: Float[Tensor, "frames rhythm_d"]
+    """Per motion frame, each of about unit size."""
+    loudness: Float[Tensor, "frames"]
+    """0 silence .. 1 the level of the speech."""
+    syllables_per_s: float
+    """Prominent syllables a second of speech."""
+    pitch_range_octaves: float
+    """Deviation of the pitch where there is voice."""
+    dynamics: float
+    """Deviation of the loudness within speech, 0..0.5."""
+
+
+def _measure(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor, "ticks measures"]:
+    """Bands, voicing and pitch of a stretch; tick k is centred at k hops."""
+    hop, size = round(_HOP_S * rate), 1024
+    window = torch.hann_window(round(_WINDOW_S * rate))
+    spectrum = torch.stft(samples, 512, hop, len(window), window, center=True, pad_mode="constant", return_complex=True)
+    power = spectrum.abs().square() / window.square().sum()
+    edges = [round(edge / rate * 512) for edge in _BAND_EDGES_HZ]
+    bands = torch.stack([power[a:b].mean(dim=0) for a, b in zip(edges, edges[1:], strict=False)])
+    wide = torch.hann_window(round(_PITCH_WINDOW_S * rate))
+    long = torch.stft(samples, size, hop, len(wide), wide, center=True, pad_mode="constant", return_complex=True)
+    correlation = torch.fft.irfft(long.abs().square(), dim=0)
+    own = torch.fft.irfft(torch.fft.rfft(wide, size).abs().square())
+    low, high = round(rate / _PITCH_HZ[1]), round(rate / _PITCH_HZ[0])
+    normal = correlation[low:high] / correlation[0].clamp_min(1e-9) / (own[low:high, None] / own[0]).clamp_min(0.15)
+    # A long lag must be clearly better than a short one: that keeps the octave.
+    lags = torch.arange(low, high)
+    lag = (normal - 0.06 * torch.log2(lags / low)[:, None]).argmax(dim=0)
+    voicing = normal.gather(0, lag[None])[0].clamp(0, 1)
+    octave = torch.log2(rate / lags[lag].float())
+    return torch.cat([torch.log(bands.clamp_min(1e-10)).T, voicing[:, None], octave[:, None]], dim=1)
+
+
+def _smoothed(x: Float[Tensor, "ticks"], sigma: float) -> Float[Tensor, "ticks"]:
+    """Gaussian over ticks."""
+    radius = int(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    padded = torch.nn.functional.pad(x[None, None], (radius, radius), mode="replicate")
+    return torch.nn.functional.conv1d(padded, (kernel / kernel.sum())[None, None])[0, 0]
+
+
+def _peaks(envelope: Float[Tensor, "ticks"], least_ticks: int) -> list[int]:
+    """Local maxima of loud enough speech, the highest first, none close to a higher one; in time order."""
+    inner = (envelope[1:-1] > envelope[:-2]) & (envelope[1:-1] >= envelope[2:]) & (envelope[1:-1] > 0.35)
+    candidates = (inner.nonzero()[:, 0] + 1).tolist()
+    values = envelope.tolist()
+    taken = bytearray(len(values) + 1)
+    found: list[int] = []
+    for tick in sorted(candidates, key=lambda one: -values[one]):
+        if not taken[tick]:
+            found.append(tick)
+            start = max(0, tick - least_ticks)
+            stop = min(len(values), tick + least_ticks)
+            taken[start:stop] = b"\x01" * (stop - start)
+    return sorted(found)
+
+
+def _pulses(ticks: int, peaks: list[int], sizes: Tensor, sigma: float) -> Float[Tensor, "ticks"]:
+    """A bump at each peak."""
+    comb = torch.zeros(ticks)
+    if peaks:
+        comb[torch.tensor(peaks)] = sizes
+    return _smoothed(comb, sigma) * sigma * 2.5066
+
+
+def _phrase_times(spoken: Tensor) -> tuple[Float[Tensor, "ticks"], Float[Tensor, "ticks"]]:
+    """Ticks since the running phrase (or pause) began and until it ends."""
+    ticks = len(spoken)
+    edges = (spoken[1:] != spoken[:-1]).nonzero()[:, 0] + 1
+    bounds = torch.cat([torch.tensor([0]), edges, torch.tensor([ticks])])
+    index = torch.arange(ticks)
+    run = torch.searchsorted(bounds, index, right=True) - 1
+    return (index - bounds[run]).float(), (bounds[run + 1] - index).float()
+
+
+def _spoken(loudness: Float[Tensor, "ticks"]) -> Tensor:
+    """Where a phrase runs: loud stretches, with the short silences inside them."""
+    radius = round(_PAUSE_S / _HOP_S / 2)
+    loud = (loudness > 0.3).float()[None, None]
+    grown = torch.nn.functional.max_pool1d(loud, 2 * radius + 1, 1, radius)
+    return -torch.nn.functional.max_pool1d(-grown, 2 * radius + 1, 1, radius)[0, 0] > 0.5
+
+
+def hear_rhythm(speech: Speech, frame_rate: float) -> Rhythm:
+    """Measure a recording of any length; frame k is centred at k / frame_rate seconds. Level and microphone matter little."""
+    rate = speech.sample_rate
+    hop = round(_HOP_S * rate)
+    measured = in_windows(lambda part: _measure(part, rate), speech.waveform, hop, 8)
+    track = _Track(measured[:, :BANDS], measured[:, BANDS], measured[:, BANDS + 1])
+    ticks = len(measured)
+    total = torch.logsumexp(track.bands, dim=1)
+    level = torch.quantile(total[-60000:], 0.95).clamp_min(_SILENCE_POWER)
+    loudness = (1 + (total - level) / 7.0).clamp(0, 1)
+    bands = ((track.bands - level + 6.0) / 4.0).clamp(-1.5, 2.5)
+    audible = track.bands.clamp_min(float(level) + _FLOOR)
+    flux = _smoothed(audible.diff(dim=0, prepend=audible[:1]).clamp_min(0).mean(dim=1), 1.5)
+    envelope = _smoothed(
+        (1 + (torch.logsumexp(track.bands[:, _SYLLABLE_BANDS], dim=1) - level) / 7.0).clamp(0, 1.2), 4.0
+    )
+    spoken = _spoken(_smoothed(loudness, 3.0))
+    voiced = (track.voicing > 0.55) & (loudness > 0.45)
+    middle = track.octave[voiced].median() if voiced.any() else torch.tensor(7.0)
+    pitch = torch.where(voiced, (track.octave - middle).clamp(-0.8, 0.8), torch.zeros(ticks))
+    peaks = _peaks(envelope, round(_SYLLABLE_S / _HOP_S)) if ticks > 2 else []
+    local = _smoothed(envelope, 60.0)
+    size = (0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks]).clamp(0.15, 1.3) if peaks else torch.zeros(0)
+    since, until = _phrase_times(spoken)
+    sign = torch.where(spoken, 1.0, -1.0)
+    columns = [
+        *bands.T,
+        2 * loudness - 1,
+        4 * flux - 0.5,
+        2 * track.voicing - 1,
+        2.5 * _smoothed(pitch, 3.0),
+        2 * _pulses(ticks, peaks, torch.ones(len(peaks)), 5.0) - 0.5,
+        2 * _pulses(ticks, peaks, size, 8.0) - 0.5,
+        sign,
+        sign * torch.exp(-since / 60.0),
+        sign * torch.exp(-until / 60.0),
+    ]
+    frames = max(1, round(speech.duration_s * frame_rate))
+    features = _at_frames(torch.stack(columns, dim=1), frame_rate, frames)
+    speaking_s = max(0.5, float(spoken.sum()) * _HOP_S)
+    return Rhythm(
+        features=features,
+        loudness=_at_frames(loudness[:, None], frame_rate, frames)[:, 0],
+        syllables_per_s=len(peaks) / speaking_s,
+        pitch_range_octaves=float(pitch[voiced].std()) if voiced.sum() > 20 else 0.18,
+        dynamics=float(loudness[spoken].std()) if spoken.sum() > 20 else 0.2,
+    )
+
+
+def _at_frames(x: Float[Tensor, "ticks d"], frame_rate: float, frames: int) -> Float[Tensor, "frames d"]:
+    """Mean over three ticks around each frame's time."""
+    padded = torch.nn.functional.pad(x.T[None], (1, 1), mode="replicate")
+    mean = torch.nn.functional.avg_pool1d(padded, 3, 1)[0].T
+    at = (torch.arange(frames, dtype=torch.float64) / frame_rate / _HOP_S).clamp(max=len(x) - 1)
+    low = at.long().clamp(max=max(0, len(x) - 2))
+    high = (low + 1).clamp(max=len(x) - 1)
+    return torch.lerp(mean[low], mean[high], (at - low).float()[:, None])

@@ -1,0 +1,153 @@
+"""Figures of body motion: speed, beats with the speech, feet, limits, seams, onsets. Definitions of EMAGE's tools where they exist."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from emote3d.body.kinematics import JOINT, Skeleton
+from emote3d.body.limits import excess_deg
+from emote3d.body.torso import Torso, hands_inside_m
+from emote3d.posing import joint_rotations
+from emote3d.records import BodyMotion, Motion
+from emote3d.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+
+UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
+"""Spine, neck, collars, head, shoulders, elbows, wrists."""
+HANDS = tuple(range(25, 55))
+_SIGMA_S, _ORDER, _LEAST, _EDGE_S = 0.3, 7, 0.10, 2.0
+_FEET = tuple(JOINT[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
+_WRISTS = (JOINT["left_wrist"], JOINT["right_wrist"])
+
+
+def rotations_of(body: BodyMotion) -> Float[Tensor, "frames 55 3 3"]:
+    """Local rotations in double precision."""
+    return axis_angle_to_matrix(body.joints_axis_angle.double())
+
+
+def places_of(body: BodyMotion, skeleton: Skeleton) -> Float[Tensor, "frames 55 3"]:
+    """Joint positions in metres."""
+    return skeleton.posed(rotations_of(body))[1] + body.translation_m.double()[:, None]
+
+
+def joint_speed_deg(body: BodyMotion, fps: float) -> Float[Tensor, "55"]:
+    """Mean angular speed of each joint relative to its parent, degrees a second."""
+    rotations = rotations_of(body)
+    steps = matrix_to_axis_angle(rotations[:-1].mT @ rotations[1:]).norm(dim=-1)
+    return torch.rad2deg(steps.mean(dim=0)) * fps
+
+
+def whole_body(motion: Motion) -> BodyMotion:
+    """The body of a motion with the head turns of its face (half in the neck, half in the head)."""
+    assert motion.body is not None
+    zeros = torch.zeros(55, 3)
+    turned = joint_rotations(motion, zeros, zeros)
+    return BodyMotion(joints_axis_angle=matrix_to_axis_angle(turned), translation_m=motion.body.translation_m)
+
+
+def motion_beats(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> list[Float[np.ndarray, "beats"]]:
+    """Times of the beats of each upper joint: local minima of its speed that are no standstill (EMAGE `load_pose`)."""
+    from scipy.signal import argrelextrema
+
+    speed = joints_m.diff(dim=0).norm(dim=-1).numpy()
+    speed = speed / np.maximum(speed.mean(axis=0), 1e-9)
+    beats = []
+    for joint in UPPER:
+        found = argrelextrema(speed[:, joint], np.less, order=_ORDER)[0]
+        beats.append(found[speed[found, joint] > _LEAST] / fps)
+    return beats
+
+
+def audio_onsets(waveform: Float[np.ndarray, "samples"], rate: int) -> Float[np.ndarray, "onsets"]:
+    """Onsets of sound in seconds (librosa, hop 512)."""
+    import librosa
+
+    return librosa.onset.onset_detect(y=waveform, sr=rate, hop_length=512, units="time")
+
+
+def beat_consistency(
+    onsets_s: Float[np.ndarray, "onsets"], beats_s: list[Float[np.ndarray, "beats"]], duration_s: float
+) -> float:
+    """How near beats of the joints are to the onsets, 0..1; the first and last 2 s do not count (EMAGE `calculate_align`)."""
+    onsets_s = onsets_s[(onsets_s > _EDGE_S) & (onsets_s < duration_s - _EDGE_S)]
+    if not len(onsets_s):
+        return float("nan")
+    scores = []
+    for beats in beats_s:
+        near = np.abs(onsets_s[:, None] - beats).min(axis=1) if len(beats) else np.full(len(onsets_s), np.inf)
+        scores.append(np.exp(-(near**2) / (2 * _SIGMA_S**2)).mean())
+    return float(np.mean(scores))
+
+
+def beat_gap(
+    onsets_s: Float[np.ndarray, "onsets"], joints_m: Float[Tensor, "frames 55 3"], fps: float
+) -> tuple[float, float]:
+    """Beat consistency with the own onsets, and its mean over the onsets shifted around the clip by fifths."""
+    duration_s, beats = len(joints_m) / fps, motion_beats(joints_m, fps)
+    shifted = [np.sort((onsets_s + share * duration_s) % duration_s) for share in (0.2, 0.35, 0.5, 0.65, 0.8)]
+    return beat_consistency(onsets_s, beats, duration_s), float(
+        np.mean([beat_consistency(one, beats, duration_s) for one in shifted])
+    )
+
+
+def foot_slide_cm_s(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> float:
+    """Mean speed over the floor of ankles and balls of the feet, centimetres a second."""
+    return float(joints_m[:, _FEET].diff(dim=0)[..., [0, 2]].norm(dim=-1).mean()) * fps * 100
+
+
+def faults(body: BodyMotion, skeleton: Skeleton, torso: Torso) -> tuple[float, float]:
+    """Largest excess over the joints' limits in degrees, and the deepest hand in the trunk in millimetres."""
+    rotations = rotations_of(body)
+    turned, joints_m = skeleton.posed(rotations)
+    inside = hands_inside_m(skeleton, torso, turned, joints_m)
+    return float(excess_deg(rotations).max()), float(inside.max()) * 1000
+
+
+def seam_ratio(body: BodyMotion, fps: float) -> float:
+    """Largest step of a joint between two frames relative to the 99.9th percentile of the clip's."""
+    rotations = rotations_of(body)
+    steps = matrix_to_axis_angle(rotations[:-1].mT @ rotations[1:]).norm(dim=-1).amax(dim=1)
+    return float(steps.max() / torch.quantile(steps, 0.999))
+
+
+def gesture_onsets(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> Float[np.ndarray, "onsets"]:
+    """Times at which a wrist is quickest: the middle of each stroke and preparation."""
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    speed = joints_m[:, _WRISTS].diff(dim=0).norm(dim=-1).sum(dim=1).numpy() * fps
+    speed = gaussian_filter1d(speed, 0.05 * fps)
+    return find_peaks(speed, height=speed.mean(), distance=max(1, round(0.25 * fps)))[0] / fps
+
+
+def onset_f1(own_s: np.ndarray, other_s: np.ndarray, tolerance_s: float = 0.2) -> float:
+    """Agreement of two lists of times, one to one within the tolerance."""
+    if not len(own_s) or not len(other_s):
+        return float(len(own_s) == len(other_s))
+    free, hits = list(other_s), 0
+    for time_s in own_s:
+        nearest = min(free, key=lambda one: abs(one - time_s)) if free else None
+        if nearest is not None and abs(nearest - time_s) <= tolerance_s:
+            free.remove(nearest)
+            hits += 1
+    return 2 * hits / (len(own_s) + len(other_s))
+
+
+def describe(body: BodyMotion, skeleton: Skeleton, fps: float) -> Float[np.ndarray, "numbers"]:
+    """Numbers by which a small classifier tells emotions: mean pose and speed of the upper joints, places of the wrists."""
+    joints_m = places_of(body, skeleton)
+    rotations = rotations_of(body)
+    upper = matrix_to_axis_angle(rotations[:, list(UPPER)])
+    wrists = joints_m[:, _WRISTS] - joints_m[:, None, JOINT["spine3"]]
+    speeds = joint_speed_deg(body, fps)[list(UPPER)]
+    hands = matrix_to_axis_angle(rotations[:, list(HANDS)]).norm(dim=-1).mean()
+    parts = [
+        upper.mean(dim=0).flatten(),
+        wrists.mean(dim=0).flatten(),
+        wrists.std(dim=0).flatten(),
+        speeds,
+        hands[None],
+    ]
+    return torch.cat(parts).numpy()
