@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from emote3d.audio.hearing import in_windows
@@ -26,6 +26,7 @@ _SILENCE_POWER = -13.0
 _SYLLABLE_S, _PAUSE_S = 0.3, 0.28
 BANDS = len(_BAND_EDGES_HZ) - 1
 RHYTHM_D = BANDS + 9
+_ACTIVITY = BANDS + 6
 """Bands; loudness, flux, voicing, pitch, syllable peaks, prominence, activity, time since a phrase began, time until it ends."""
 
 
@@ -52,6 +53,11 @@ class Rhythm(NamedTuple):
     """Deviation of the pitch where there is voice."""
     dynamics: float
     """Deviation of the loudness within speech, 0..0.5."""
+
+    @property
+    def spoken(self) -> Bool[Tensor, "frames"]:
+        """Where a phrase runs; short silences inside it count."""
+        return self.features[:, _ACTIVITY] > 0
 
 
 def _measure(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor, "ticks measures"]:

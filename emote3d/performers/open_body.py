@@ -21,6 +21,7 @@ from emote3d.decoders.denoiser import Denoiser, DenoiserConfig, Guidance, condit
 from emote3d.decoders.diffusion import Known, sample_latents
 from emote3d.decoders.samplers import SamplerConfig, draw_noise
 from emote3d.names import BODY_STYLES, EMOTIONS
+from emote3d.performers.settling import settled
 from emote3d.prior.body import ROTATIONS, TRANSLATION, channels_from_body
 from emote3d.prior.patch import PatchConfig, PatchPrior
 from emote3d.records import BodyMotion, Speech
@@ -106,7 +107,7 @@ class OpenBody:
             end: a pose to end in (its first frame).
         """
         channels = self.channels(rhythm, emotion, style, seed, self._known(len(rhythm.loudness), start, end))
-        return self.grounded(channels, self.stance(emotion, seed))
+        return self.grounded(settled(channels, rhythm.spoken, BODY_FPS), self.stance(emotion, seed))
 
     def channels(
         self,
