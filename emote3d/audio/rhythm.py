@@ -26,8 +26,8 @@ _SILENCE_POWER = -13.0
 _SYLLABLE_S, _PAUSE_S = 0.3, 0.28
 BANDS = len(_BAND_EDGES_HZ) - 1
 RHYTHM_D = BANDS + 9
-_ACTIVITY = BANDS + 6
 """Bands; loudness, flux, voicing, pitch, syllable peaks, prominence, activity, time since a phrase began, time until it ends."""
+_ACTIVITY = BANDS + 6
 
 
 class _Track(NamedTuple):
