@@ -57,6 +57,7 @@ class Moment:
     """A point in time of a recording: exactly one of the three is set."""
 
     seconds: float | None = None
+    """From the start; negative: before the end."""
     share: float | None = None
     """Of the recording's length, 0..1."""
     word: str | None = None
@@ -71,7 +72,7 @@ class Moment:
             Emote3DError: a word, but no transcript; or one that is not said.
         """
         if self.seconds is not None:
-            return self.seconds
+            return self.seconds if self.seconds >= 0 else max(0.0, duration_s + self.seconds)
         if self.share is not None:
             return self.share * duration_s
         said = [word for word in words or () if word.text == self.word]
@@ -129,14 +130,20 @@ def _moment(text: str, key: str) -> Moment:
     word = _WORD.match(text)
     if word:
         return Moment(word=word["word"], nth=int(word["nth"] or 1))
+    if text == "end":
+        return Moment(share=1.0)
     try:
-        value = float(text.removesuffix("%").removesuffix("s"))
+        value = float(text.removeprefix("end-").removesuffix("%").removesuffix("s"))
     except ValueError:
         value = math.nan
     limit = 100.0 if text.endswith("%") else math.inf
     if not 0.0 <= value <= limit or math.isinf(value):
-        raise Emote3DError(f"expected a time in seconds, in percent of the recording or @word, got '{text}' in '{key}'")
-    return Moment(share=value / 100) if text.endswith("%") else Moment(seconds=value)
+        raise Emote3DError(
+            f"expected a time in seconds, end-SECONDS, in percent of the recording or @word, got '{text}' in '{key}'"
+        )
+    if text.endswith("%"):
+        return Moment(share=value / 100)
+    return Moment(seconds=-value if text.startswith("end-") else value)
 
 
 def parse_settings(text: str, key: str) -> dict[str, str | float]:

@@ -1,0 +1,128 @@
+import pytest
+
+from emote3d import Emote3DError
+from emote3d.latents.emotions import FEELINGS, parse_feeling
+from emote3d.latents.instruction import parse_instruction
+from emote3d.latents.timeline import draw_timeline
+from emote3d.latents.vocabulary import DEGREES_TABLE, FEELINGS_TABLE, PHRASES_TABLE, SETTINGS_TABLE, rows
+
+
+def moments(text: str) -> dict[str, dict[str, str]]:
+    """Settings by time, "0" being the base."""
+    direction = parse_instruction(text).direction
+    found = {
+        "0": {"emotion": direction.emotion, "gaze": direction.gaze, "upper": direction.upper, "mouth": direction.mouth}
+    }
+    for key in direction.at:
+        when, _, settings = key.partition(":")
+        found[when] = dict(part.split("=", 1) for part in settings.split(","))
+    return found
+
+
+def strongest(text: str) -> str:
+    weights = parse_feeling(text)
+    return FEELINGS[max(range(1, len(FEELINGS)), key=lambda index: weights[index])]
+
+
+def test_the_example_of_the_issue():
+    found = moments("starts shy, then breaks into a broad smile at the end")
+    assert found["0"]["gaze"] == "down"
+    end = found["75%"]
+    assert strongest(end["emotion"]) == "happy" and float(end["attack_s"]) < 0.5 and end["gaze"] == "free"
+    timeline = draw_timeline(
+        parse_instruction("starts shy, then breaks into a broad smile at the end").direction, 240, 30
+    )
+    assert timeline.emotion[0, 1] < 0.4 and timeline.emotion[-1, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("very happy", {"0": "happy"}),
+        ("begins happy and ends sad", {"0": "happy", "75%": "sad"}),
+        ("starts angry, gradually becomes calm", {"0": "anger", "50%": "neutral"}),
+        ("sad, then curious, then excited", {"0": "sad", "33%": "surprise", "66%": "happy"}),
+        ("neutral, then surprised at 2.5 seconds, then slightly disgusted after five seconds", {"2.5": "surprise", "5": "disgust"}),
+        ("from 1 to 3 seconds terrified", {"1..3": "fear"}),
+        ("for the last 2 seconds she smiles", {"end-2": "happy"}),
+        ('angry on the word "never"', {"@never": "anger"}),
+        ("worried; in the middle suddenly shocked; at the end relieved", {"0": "fear", "50%": "surprise", "75%": "happy"}),
+        ("laughs at 50 percent", {"50%": "happy"}),
+        ("furious at 0:03", {"3": "anger"}),
+    ],
+)  # fmt: skip
+def test_when_and_what(text: str, expected: dict[str, str]):
+    found = moments(text)
+    for when, emotion in expected.items():
+        if emotion == "neutral":
+            assert found[when]["emotion"] == "neutral"
+        else:
+            assert strongest(found[when]["emotion"]) == emotion
+
+
+def test_degrees_are_in_order():
+    weights = [
+        parse_feeling(parse_instruction(f"{degree} sad").direction.emotion)[2]
+        for degree in ("faintly", "slightly", "somewhat", "", "very", "extremely")
+    ]
+    assert weights == sorted(weights) and weights[0] < 0.5 and weights[-1] > 1.2
+
+
+def test_regions_style_and_gaze():
+    direction = parse_instruction("angry brows but a smiling mouth, looking left, whispers, without blinking").direction
+    assert (direction.upper, direction.gaze, direction.blink_rate) == ("anger", "left", 0)
+    assert direction.mouth is not None and strongest(direction.mouth) == "happy"
+    assert direction.jaw < 1
+
+
+def test_what_is_understood_is_said():
+    lines = parse_instruction("sad, then smiles at the end").understood
+    assert lines[0].startswith("from the start: emotion=sad") and lines[1].startswith("from 75% on: emotion=happy")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("smilng", "did you mean smile"),
+        ("do a backflip", "'backflip'"),
+        ("not happy", "say what the face does"),
+        ("the quick brown fox", "'fox'"),
+        ("", "nothing"),
+        ("she is", "nothing"),
+        ("happy {}", None),
+    ],
+)
+def test_what_is_not_understood_is_refused(text: str, message: str | None):
+    if message is None:
+        parse_instruction(text)
+        return
+    with pytest.raises(Emote3DError, match=message):
+        parse_instruction(text)
+
+
+@pytest.mark.parametrize("table", [FEELINGS_TABLE, SETTINGS_TABLE, PHRASES_TABLE, DEGREES_TABLE])
+def test_every_word_of_the_vocabulary_is_read(table: str):
+    separator = "|" if table in (PHRASES_TABLE, DEGREES_TABLE) else None
+    for word, _ in rows(table, separator):
+        text = f"{word} happy" if table is DEGREES_TABLE else word
+        assert parse_instruction(text).understood, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "smiles",
+        "smiling",
+        "smiled",
+        "grinning",
+        "happily",
+        "sadness",
+        "angrily",
+        "tearfully",
+        "cries",
+        "worried",
+        "nods",
+    ],
+)
+def test_derived_words(text: str):
+    assert parse_instruction(text).understood
