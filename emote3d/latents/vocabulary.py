@@ -51,7 +51,7 @@ contempt:0.6+happy:0.3: smug smirk sly mischievous
 contempt:0.35+surprise:0.2: skeptical sceptical doubtful suspicious
 contempt:0.7+disgust:0.3: sneer
 contempt:0.2+sad:0.25: bored tired weary indifferent
-happy:0.3+fear:0.2: shy bashful embarrassed
+happy:0.4+sad:0.12: shy bashful embarrassed
 neutral: neutral calm relaxed blank expressionless deadpan composed emotionless unemotional plain
 auto: naturally
 """
