@@ -1,0 +1,126 @@
+"""Measure what directions do to lips and smoothness on real recordings never trained on:
+
+    PYTHONPATH=. python scripts/evaluate_direction.py --data ../shared/data
+
+For every setting: closure recall on p, b, m and false closures (as `evaluate_face.py`), correlation of the lip gap with the neutral
+performance, and the fastest change of a coefficient but those of the eyes. For every emotion: whether `explain` sees it, and whether
+what it sees grows with the intensity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from scipy.stats import spearmanr
+
+from emote3d import Direction, Emote3D
+from emote3d.audio.hearing import hear
+from emote3d.data.timed import TimedSpeech
+from emote3d.metrics.explain import explain
+from emote3d.metrics.lips import lip_report
+from emote3d.names import ARKIT_52, EMOTIONS
+from emote3d.performers.open_face import OpenFace
+from emote3d.pipeline import MOTION_FPS
+from emote3d.records import Motion
+from emote3d.training.geometry import lip_gap
+from scripts.evaluate_face import Options as FaceOptions
+from scripts.evaluate_face import clips
+
+STEADY = [index for index, name in enumerate(ARKIT_52) if not name.startswith("eye")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure."""
+
+    data: Path = Path("../shared/data")
+    """Folder with `mfa` and `asterisk`."""
+    checkpoint: Path | None = None
+    clips: int = 4
+    """How many of the recordings to take."""
+
+
+def settings() -> dict[str, Direction]:
+    """One direction for each part."""
+    named = {emotion: Direction(emotion=emotion, intensity=1.2) for emotion in EMOTIONS}
+    parts = (
+        "upper=sad,mouth=happy", "emotion=happy,asymmetry=0.8", "articulation=0.4", "articulation=1.8", "jaw=0.4", "jaw=1.8", "lips=0.4",
+        "lips=1.8", "smoothing_s=0.15", "head_motion=0", "brow_motion=2", "gaze=left",
+    )  # fmt: skip
+    quick = Direction(at=("1:surprise:1.4", "1.6:anger", "2.2..2.6:sad,jaw=1.6,articulation=0.5", "3:happy,upper=fear"))
+    shout = Direction(emotion="anger", intensity=1.3, articulation=1.6, jaw=1.4)
+    return named | {part: Direction(at=(f"0:{part}",)) for part in parts} | {"quick keys": quick, "shouting": shout}
+
+
+class Measure:
+    """Sums over recordings."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(4, dtype=int)
+        self.correlation: list[float] = []
+        self.step = 0.0
+
+    def add(
+        self, motion: Motion, gap: np.ndarray, neutral: np.ndarray, phones: TimedSpeech, loudness: np.ndarray
+    ) -> None:
+        """Take in one recording."""
+        report = lip_report(gap, phones, loudness, MOTION_FPS)
+        self.counts += [report.closures, report.closed, report.vowels, report.closed_vowels]
+        self.correlation.append(float(np.corrcoef(gap, neutral)[0, 1]))
+        assert motion.face is not None
+        self.step = max(self.step, float(motion.face.expression[:, STEADY].diff(dim=0).abs().max()))
+
+    def line(self) -> str:
+        """The figures."""
+        closures, closed, vowels, closed_vowels = self.counts
+        return (
+            f"closure recall {closed / closures:.3f} ({closures})  false {closed_vowels / max(1, vowels):.3f}  "
+            f"gap correlation {min(self.correlation):.2f}..{max(self.correlation):.2f}  fastest step {self.step:.2f}"
+        )
+
+
+def main(options: Options) -> None:
+    """Print a line for each setting and each emotion."""
+    engine = Emote3D.from_pretrained(options.checkpoint)
+    assert isinstance(engine.face, OpenFace)
+    head = engine.avatar.cropped("head")
+    measures = {name: Measure() for name in settings()}
+    seen = {name: 0 for name in EMOTIONS}
+    ranks: dict[str, list[float]] = {name: [] for name in EMOTIONS[1:]}
+    recordings = list(clips(FaceOptions(data=options.data)).values())[: options.clips]
+
+    def gap_of(motion: Motion) -> np.ndarray:
+        return np.concatenate([lip_gap(head.landmarks(mesh.vertices_m)).numpy() for mesh in head.pose_chunks(motion)])
+
+    for speech, phones in recordings:
+        plain = engine.animate(speech)
+        loudness = hear(engine.face.audio, speech, MOTION_FPS)[1].numpy()
+        neutral = gap_of(plain)
+        for name, direction in settings().items():
+            motion = engine.redirect(plain, direction)
+            measures[name].add(motion, gap_of(motion), neutral, phones, loudness)
+        for name in EMOTIONS:
+            shown = explain(engine.redirect(plain, Direction(emotion=name))).mean_emotion
+            strongest = max(EMOTIONS[1:], key=lambda other: shown[other])
+            seen[name] += (strongest if shown[strongest] >= 0.2 else "neutral") == name
+            if name != "neutral":
+                asked = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
+                read = [
+                    explain(engine.redirect(plain, Direction(emotion=name, intensity=i))).mean_emotion[name]
+                    for i in asked
+                ]
+                ranks[name].append(float(spearmanr(asked, read).statistic))
+    for name, measure in measures.items():
+        print(f"{name:28s} {measure.line()}")
+    for name in EMOTIONS:
+        monotonic = (
+            f", rank correlation of asked and read intensity {np.mean(ranks[name]):.3f}" if name in ranks else ""
+        )
+        print(f"{name:10s} seen by explain in {seen[name]}/{len(recordings)} recordings{monotonic}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
