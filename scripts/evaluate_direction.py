@@ -3,7 +3,8 @@
     PYTHONPATH=. python scripts/evaluate_direction.py --data ../shared/data
 
 For every setting: closure recall on p, b, m and false closures (as `evaluate_face.py`), correlation of the lip gap with the neutral
-performance, and the fastest change of a coefficient but those of the eyes. For every emotion: whether `explain` sees it, and whether
+performance (both on the opening between the inner lips of the open avatar, which is linear in the coefficients), and the fastest change
+of a coefficient but those of the eyes. For every emotion: whether `explain` sees it, and whether
 what it sees grows with the intensity.
 """
 
@@ -25,7 +26,7 @@ from emote3d.names import ARKIT_52, EMOTIONS
 from emote3d.performers.open_face import OpenFace
 from emote3d.pipeline import MOTION_FPS
 from emote3d.records import Motion
-from emote3d.training.geometry import lip_gap
+from emote3d.training.geometry import measure_face
 from scripts.evaluate_face import Options as FaceOptions
 from scripts.evaluate_face import clips
 
@@ -86,14 +87,15 @@ def main(options: Options) -> None:
     """Print a line for each setting and each emotion."""
     engine = Emote3D.from_pretrained(options.checkpoint)
     assert isinstance(engine.face, OpenFace)
-    head = engine.avatar.cropped("head")
+    geometry = measure_face(engine.avatar)
     measures = {name: Measure() for name in settings()}
     seen = {name: 0 for name in EMOTIONS}
     ranks: dict[str, list[float]] = {name: [] for name in EMOTIONS[1:]}
     recordings = list(clips(FaceOptions(data=options.data)).values())[: options.clips]
 
     def gap_of(motion: Motion) -> np.ndarray:
-        return np.concatenate([lip_gap(head.landmarks(mesh.vertices_m)).numpy() for mesh in head.pose_chunks(motion)])
+        assert motion.face is not None
+        return geometry.lip_gap(motion.face.expression).numpy()
 
     for speech, phones in recordings:
         plain = engine.animate(speech)
