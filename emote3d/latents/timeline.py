@@ -22,6 +22,8 @@ _SETTLED = 4.744
 _SPREAD_S = {"asymmetry": 0.2, "head_motion": 0.2, "brow_motion": 0.15, "blink_rate": 0.1}
 """Width over which numbers pass from one value to the next; others take the default."""
 _WORD_SPREAD_S = 0.05
+_LAST_S = 0.45
+"""The last emotion of a short recording hurries to be seen before the end, but not more than this."""
 _NUMBERS = (
     "intensity", "asymmetry", "articulation", "jaw", "lips", "smoothing_s", "head_motion", "brow_motion", "blink_rate",
     "attack_s", "decay_s",
@@ -88,6 +90,10 @@ def draw_timeline(direction: Direction, frames: int, fps: float, words: Sequence
     state = _spread(states, times, clock, linear=direction.curve == "linear")
     soft = {name: gaussian_filter1d(state[name], _SPREAD_S.get(name, 0.08) * fps, mode="nearest") for name in _NUMBERS}
     state |= soft
+    in_time = max(_LAST_S, 0.8 * (frames / fps - times[-1])) if len(times) > 1 else np.inf
+    last = clock >= times[-1]
+    for name in ("attack_s", "decay_s"):
+        state[name] = np.where(last, np.minimum(state[name], in_time), state[name])
     for start_s, end_s, settings in _ranges(direction, frames / fps, words):
         state = _overlay(state, settings, start_s, end_s, fps)
     for start_s, end_s, settings in _word_ranges(direction, words):
