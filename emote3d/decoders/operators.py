@@ -29,8 +29,10 @@ LIP_GAP_MM = {
     "mouthUpperUpLeft": 2.5, "mouthUpperUpRight": 2.5,
 }  # fmt: skip
 """Opening between the inner lips per unit of a coefficient on the open avatar (`training/geometry.py` measures it)."""
-_CLOSED_MM, _OPEN_MM = 0.7, 2.2
+_CLOSED_MM, _OPEN_MM = 1.2, 4.0
 """Lips of the neutral performance are held shut under the first gap, and left alone above the second."""
+_APPROACH_FRAMES = 1.0
+"""Width over which lips are brought together, so that what the emotion parts does not snap shut."""
 _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 Channels = Float[Tensor, "frames 64"]
@@ -104,20 +106,22 @@ def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channe
     """Bring the lips together wherever the neutral performance does, however the rest of the face moves.
 
     Args:
-        size: factor on the opening that was asked for: smaller movements close to smaller gaps.
+        size: factor on the opening that was asked for: smaller movements close to smaller gaps, as far as they are smaller.
     """
-    wanted = lip_gap_mm(neutral).clamp(min=0)
+    gap, wanted = lip_gap_mm(channels), lip_gap_mm(neutral).clamp(min=0)
     hold = ((_OPEN_MM - wanted) / (_OPEN_MM - _CLOSED_MM)).clamp(0, 1)
     hold = hold * hold * (3 - 2 * hold)
-    gap = lip_gap_mm(channels)
-    allowed = torch.lerp(gap, torch.minimum(gap, wanted * size.clamp(max=1)), hold)
+    hold = torch.maximum(hold, _gaussian(hold[:, None], _APPROACH_FRAMES)[:, 0])
+    smaller = torch.quantile(gap, 0.95) / torch.quantile(wanted, 0.95).clamp(min=1e-3)
+    allowed = torch.lerp(gap, torch.minimum(gap, wanted * torch.minimum(size, smaller).clamp(0, 1)), hold)
     out = channels.clone()
     shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
     parted = shapes @ _PARTING
     kept = ((allowed - (gap - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
     shapes = torch.where(_PARTING > 0, shapes * kept[:, None], shapes)
     excess = (shapes @ _GAP - allowed).clamp(min=0) / _GAP[_JAW_OPEN]
-    shapes[:, _MOUTH_CLOSE] = torch.minimum(shapes[:, _MOUTH_CLOSE] + excess, shapes[:, _JAW_OPEN])
+    close = shapes[:, _MOUTH_CLOSE]
+    shapes[:, _MOUTH_CLOSE] = torch.maximum(close, torch.minimum(close + excess, shapes[:, _JAW_OPEN]))
     out[:, : len(ARKIT_52)] = shapes
     return out
 

@@ -65,3 +65,9 @@ def test_smoothing_leaves_the_eyes():
     out = operators.smooth(x, torch.full((60,), 0.1), 30)
     assert torch.equal(out[:, NAMES["eyeBlinkLeft"]], x[:, NAMES["eyeBlinkLeft"]])
     assert out[:, NAMES["jawOpen"]].diff().abs().mean() < 0.5 * x[:, NAMES["jawOpen"]].diff().abs().mean()
+
+
+def test_lips_that_press_are_not_parted_by_the_operator_itself():
+    neutral = channels(jawOpen=0.0, mouthClose=0.03)
+    felt = neutral + channels(mouthUpperUpLeft=0.3, mouthUpperUpRight=0.3)
+    assert operators.lip_gap_mm(operators.keep_closures(felt, neutral, torch.ones(5))).max() < 0.05
