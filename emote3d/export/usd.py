@@ -4,7 +4,6 @@
 # pyright: reportAttributeAccessIssue=false
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,6 @@ def write_usdz(job: Export, path: Path) -> list[str]:
 
 
 def _require_usd() -> None:
-    os.environ.setdefault("USD_WRITE_NEW_USDC_FILES_AS_VERSION", "0.9.0")  # sounds need it; else USD warns
     try:
         import pxr  # noqa: F401
     except ImportError as error:

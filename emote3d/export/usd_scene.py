@@ -35,7 +35,7 @@ def fill_stage(stage: Usd.Stage, puppet: Puppet, sound: str | None) -> None:
     mesh.CreateExtentAttr(extent)
     root.CreateExtentAttr(extent)
     if sound is not None:
-        _sound(stage, puppet, sound)
+        _sound(stage, sound)
 
 
 def _joint_paths(puppet: Puppet) -> list[str]:
@@ -162,10 +162,8 @@ def _material(stage: Usd.Stage, material: Material) -> UsdShade.Material:
     return described
 
 
-def _sound(stage: Usd.Stage, puppet: Puppet, sound: str) -> None:
+def _sound(stage: Usd.Stage, sound: str) -> None:
     audio = UsdMedia.SpatialAudio.Define(stage, f"{ROOT}/Speech")
     audio.CreateFilePathAttr(Sdf.AssetPath(f"./{sound}"))
     audio.CreateAuralModeAttr(UsdMedia.Tokens.nonSpatial)
-    audio.CreatePlaybackModeAttr(UsdMedia.Tokens.onceFromStart)
-    audio.CreateStartTimeAttr(Sdf.TimeCode(0))
-    audio.CreateEndTimeAttr(Sdf.TimeCode(len(puppet.rotations_wxyz) - 1))
+    audio.CreatePlaybackModeAttr(UsdMedia.Tokens.onceFromStart)  # the start is at time code 0 if it is not said
