@@ -14,6 +14,7 @@ import tyro
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
+from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
 from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
@@ -34,6 +35,7 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "redirect": (Redirect, "A motion file performed again in another way, without its recording."),
     "explain": (Explain, "What the face of a motion file does: emotions and why, action units, blinks, looks, nods."),
     "train": (Train, "Train FLINT, EMOTE, or the networks that judge them."),
+    "retarget": (Retarget, "A motion for another face, model or rig: FLAME, SMPL-X, ARKit, your GLB or VRM."),
 }
 """Name on the command line, options, one line of help."""
 

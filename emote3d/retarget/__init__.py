@@ -2,7 +2,7 @@
 
 from emote3d.retarget.building import build_map
 from emote3d.retarget.caching import map_for
-from emote3d.retarget.casting import load_avatar, suited
+from emote3d.retarget.casting import suited
 from emote3d.retarget.mapping import RetargetMap
 
-__all__ = ["RetargetMap", "build_map", "load_avatar", "map_for", "suited"]
+__all__ = ["RetargetMap", "build_map", "map_for", "suited"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from emote3d.names import ARKIT_52
 from emote3d.records import Basis, FaceMotion, Motion
 
 _OWN_RIDGE, _FLOOR = 1e-3, 1e-6
+_NEAR = 2e-3
+"""Coefficients outside of [0, 1] by less are cut off without another solution."""
 _GAZE = np.array([name.startswith("eyeLook") for name in ARKIT_52])
 
 
@@ -85,7 +88,7 @@ class RetargetMap:
             neck_axis_angle=face.neck_axis_angle,
             eyes_axis_angle=turned,
         )
-        return Motion(face=made, body=motion.body, fps=motion.fps)
+        return dataclasses.replace(motion, face=made, origin=None)
 
     def to_arkit(self, motion: Motion) -> Motion:
         """The model's face to ARKit coefficients in [0, 1]; head, eyes and body stay.
@@ -108,7 +111,7 @@ class RetargetMap:
         gaze = look_coefficients(face.eyes_axis_angle).double().numpy()
         solved = torch.from_numpy(self._solve(parameters, gaze)).float()
         arkit = face_from_arkit(solved, face.neck_axis_angle, face.eyes_axis_angle)
-        return Motion(face=arkit, body=motion.body, fps=motion.fps)
+        return dataclasses.replace(motion, face=arkit, origin=None)
 
     def _solve(
         self, parameters: Float[ndarray, "frames parameters"], prior: Float[ndarray, "frames 52"]
@@ -121,7 +124,7 @@ class RetargetMap:
         right = parameters @ (self.metric @ self.matrix.T) + prior * ridge
         free = np.linalg.solve(factor, right.T)
         solved = np.linalg.solve(factor.T, free).T
-        outside = ((solved < 0) | (solved > 1)).any(axis=1)
+        outside = ((solved < -_NEAR) | (solved > 1 + _NEAR)).any(axis=1)
         for frame in np.flatnonzero(outside):
             solved[frame] = lsq_linear(factor.T, free[:, frame], bounds=(0, 1), method="bvls").x
         return solved.clip(0, 1)
