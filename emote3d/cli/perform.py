@@ -77,6 +77,8 @@ class Render(Performance):
     """Width x height of the whole picture in pixels, even numbers."""
     avatar: str = "open"
     """open, or your own model file: flame:PATH, flame2023:PATH or smplx:PATH."""
+    source: str | None = None
+    """The model file whose coefficients the checkpoint makes, where the avatar takes others: flame:PATH, flame2023:PATH."""
     backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
     """Renderer; auto takes OpenGL on a GPU, else the software rasteriser."""
 
@@ -84,12 +86,15 @@ class Render(Performance):
         """Perform and film."""
         from emote3d.body import choose_avatar
         from emote3d.export.film import film, parse_size, parse_views
+        from emote3d.retarget import suited
 
         started_s = time.monotonic()
         self.check_output(".mp4")
         views, size = parse_views(self.view), parse_size(self.size)
         avatar = choose_avatar(self.avatar)
-        _, motion = self.perform(body=bool({"upper", "full"} & set(views)))
+        source = None if self.source is None else choose_avatar(self.source)
+        _, performed = self.perform(body=bool({"upper", "full"} & set(views)))
+        motion = suited(performed, avatar, source)
         with self.progress("drawing", motion.frames) as advance:
             shot = film(
                 avatar,

@@ -28,18 +28,19 @@ def write_npz(job: Export, path: Path) -> list[str]:
     """Write a motion for SMPL-X tools and for `emote3d.motion.load_motion`.
 
     `poses` is the whole body as it is drawn (a relaxed stance where the motion has no body), `trans` the pelvis'
-    displacement from its rest place in metres (+y up), `mocap_frame_rate` the rate of the whole file.
+    displacement from its rest place in metres (+y up), `mocap_frame_rate` the rate of the whole file. With a SMPL-X file
+    as the avatar, `expressions` and the jaw are fitted to it; our own keys keep the motion as it was.
     """
     motion = job.motion
-    face = motion.face
+    played = motion if job.avatar_path is None else job.played
     trans = np.zeros((motion.frames, 3), np.float32) if motion.body is None else motion.body.translation_m.numpy()
     members = {
-        "poses": smplx_poses(motion),
+        "poses": smplx_poses(played),
         "trans": trans.astype(np.float32),
         "betas": np.zeros(BETAS, np.float32),
         "gender": np.array("neutral"),
         "mocap_frame_rate": _whole(motion.fps),
-        "expressions": smplx_expressions(face, motion.frames),
+        "expressions": smplx_expressions(played.face, motion.frames),
         "model": np.array("smplx2020"),
         **motion_members(motion),
     }

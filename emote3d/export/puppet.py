@@ -88,7 +88,7 @@ def build_puppet(job: Export) -> Puppet:
     Raises:
         Emote3DError: the motion does not fit the avatar.
     """
-    avatar, motion = job.avatar, job.motion
+    avatar, motion = job.avatar, job.played
     check_motion(motion, avatar.basis, len(avatar.expression_names))
     chosen, weights = kept_shapes(avatar, motion, job.options.morphs)
     vertices_m = np.ascontiguousarray(avatar.template_m.T.numpy(), np.float32)

@@ -11,6 +11,7 @@ from pathlib import Path
 from emote3d.body import BodyModel, load_body_model, open_avatar
 from emote3d.export.formats import ExportOptions, Writer, check_outputs, writer_for
 from emote3d.records import Motion, Speech
+from emote3d.retarget import suited
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Export:
     def avatar(self) -> BodyModel:
         """The body model, loaded when a writer asks for it."""
         return open_avatar() if self.avatar_path is None else load_body_model(self.avatar_path)
+
+    @cached_property
+    def played(self) -> Motion:
+        """The motion in the avatar's own basis: through a retarget map where the two differ."""
+        return suited(self.motion, self.avatar)
 
 
 Write = Callable[[Export, Path], Sequence[str]]

@@ -1,14 +1,20 @@
 import dataclasses
+import json
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from emote3d.body import BodyModel, choose_avatar, open_avatar
+from emote3d.cli.retarget import Retarget
 from emote3d.decoders.face import face_from_arkit
 from emote3d.errors import Emote3DError
+from emote3d.export.reading import read_motion
+from emote3d.export.registry import Export, export
+from emote3d.motion import save_motion
 from emote3d.names import ARKIT_52
 from emote3d.records import FaceMotion, Motion
 from emote3d.retarget import RetargetMap, build_map, map_for, suited
@@ -176,3 +182,51 @@ def test_nearest_points_keep_to_the_side_that_faces_them() -> None:
     np.testing.assert_allclose(nearest.distance_mm, [0.8, 10])
     np.testing.assert_allclose(both.interpolate(both.nearest(points, -up), both.vertices_mm)[:, 2], -1)
     assert not both.nearest(points, np.array([[1.0, 0, 0], [1.0, 0, 0]])).found.any()
+
+
+def test_exports_play_on_the_users_model(
+    truth: Truth, model: BodyModel, built: RetargetMap, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("EMOTE3D_CACHE", str(tmp_path))
+    from emote3d.retarget import caching
+
+    caching._write(built, cache_folder() / f"{fingerprint(model)}.npz")
+    motion = random_faces(4)
+    job = Export(motion, avatar_path=truth.path)
+    assert job.played.face is not None and job.played.face.basis == "flame2020"
+    export(job, [tmp_path / "m.npz"])
+    with np.load(tmp_path / "m.npz") as file:
+        np.testing.assert_allclose(file["expressions"], job.played.face.expression.numpy(), atol=1e-6)
+        np.testing.assert_allclose(file["poses"][:, 66:69], job.played.face.jaw_axis_angle.numpy(), atol=1e-6)
+    again = read_motion(tmp_path / "m.npz")  # our own keys keep the ARKit coefficients
+    np.testing.assert_allclose(again.arkit()[1], motion.arkit()[1], atol=1e-6)
+
+
+def test_the_verb(truth: Truth, model: BodyModel, built: RetargetMap, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("EMOTE3D_CACHE", str(tmp_path))
+    from emote3d.retarget import caching
+
+    caching._write(built, cache_folder() / f"{fingerprint(model)}.npz")
+    motion = random_faces(10)
+    save_motion(motion, tmp_path / "m.npz")
+
+    def run(given: str, to: str, output: str, source: str | None = None) -> dict[str, Any]:
+        Retarget(motion=tmp_path / given, to=to, output=tmp_path / output, source=source, json=True).run()
+        return json.loads(capsys.readouterr().out)
+
+    flame = f"flame:{truth.path}"
+    facts = run("m.npz", flame, "flame.npz")
+    assert facts["basis"] == "flame2020" and len(facts["map"]["shapes"]) == 52
+    facts = run("flame.npz", "arkit", "back.csv", flame)
+    assert facts["basis"] == "arkit52" and facts["map"]["mean_lips_mm"] < 1
+    assert np.abs(read_motion(tmp_path / "back.csv").arkit()[1] - motion.arkit()[1]).mean() < 0.02
+    assert run("flame.npz", "metahuman", "curves.json", flame)["shapes"] > 70
+    for to, output, source, says in (
+        ("arkit", "x.npz", None, "--source flame:PATH"),
+        ("nowhere.glb", "x.npz", flame, "written as .glb or .vrm"),
+        ("nowhere.glb", "x.glb", flame, "cannot read the avatar"),
+        ("metahuman", "x.csv", flame, r"written as \.json"),
+        ("arkit", "none/x.npz", None, "no folder"),
+    ):
+        with pytest.raises(Emote3DError, match=says):
+            run("flame.npz", to, output, source)
