@@ -6,6 +6,7 @@ PyTorch's fused fast path turns a float mask into a boolean one and silently bre
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -54,11 +55,19 @@ def outside_past(frames: int, past: int) -> Bool[Tensor, "frames frames"]:
 
 
 class EncoderLayer(nn.Module):
-    """Post-norm transformer encoder layer with explicit attention and exact GELU (same weights as `nn.TransformerEncoderLayer`)."""
+    """Post-norm transformer encoder layer with explicit attention (same weights as `nn.TransformerEncoderLayer`)."""
 
-    def __init__(self, d: int, heads: int, feedforward_d: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        d: int,
+        heads: int,
+        feedforward_d: int,
+        dropout: float = 0.0,
+        activation: Literal["gelu", "relu"] = "gelu",
+    ) -> None:
         super().__init__()
         self.heads = heads
+        self.activation = nn.functional.gelu if activation == "gelu" else nn.functional.relu
         self.in_proj = nn.Linear(d, 3 * d)
         self.out_proj = nn.Linear(d, d)
         self.linear1 = nn.Linear(d, feedforward_d)
@@ -80,7 +89,7 @@ class EncoderLayer(nn.Module):
     ) -> Float[Tensor, "batch frames d"]:
         """What follows the attention: the residual, the feed-forward network and the norms."""
         x = self.norm1(x + self.dropout(self.out_proj(attended)))
-        hidden = self.dropout(nn.functional.gelu(self.linear1(x)))
+        hidden = self.dropout(self.activation(self.linear1(x)))
         return self.norm2(x + self.dropout(self.linear2(hidden)))
 
 
@@ -109,7 +118,7 @@ class DecoderLayer(EncoderLayer):
         key, value = self.cross_memory(memory).chunk(2, dim=-1)
         attended = attend(self.cross_query(x), key, value, self.heads, memory_bias)
         x = self.norm2(x + self.dropout(self.cross_out(attended)))
-        hidden = self.dropout(nn.functional.gelu(self.linear1(x)))
+        hidden = self.dropout(self.activation(self.linear1(x)))
         return self.norm3(x + self.dropout(self.linear2(hidden)))
 
 

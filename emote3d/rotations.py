@@ -59,6 +59,15 @@ def quaternion_to_axis_angle(wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     return torch.where(small, near_zero, 2 * torch.atan2(sine, real) / sine) * vector
 
 
+def quaternion_to_turn(wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
+    """Axis-angle with an angle in [0, 2 pi) that keeps the quaternion's sign: pytorch3d's, so that published motion compares."""
+    real, vector = wxyz[..., :1], wxyz[..., 1:]
+    length = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
+    small = length < 1e-7
+    ratio = 2 * torch.atan2(length, real) / torch.where(small, torch.ones_like(length), length)
+    return torch.where(small, 2.0, ratio) * vector
+
+
 def matrix_to_quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion wxyz by Shepperd's method: the largest component is the divisor, so all is well conditioned."""
     m00, m01, m02, m10, m11, m12, m20, m21, m22 = matrix.flatten(-2).unbind(-1)
