@@ -54,9 +54,7 @@ def mel_filters(config: FbankConfig) -> Float[Tensor, "mels bins"]:
     return torch.nn.functional.pad(triangles, (0, 1))
 
 
-def fbank(
-    waveform: Float[Tensor, "*batch samples"], config: FbankConfig
-) -> Float[Tensor, "*batch fbank_frames mels"]:
+def fbank(waveform: Float[Tensor, "*batch samples"], config: FbankConfig) -> Float[Tensor, "*batch fbank_frames mels"]:
     """Log energies; frame k begins at k * hop samples, and only whole windows count (`snip_edges`)."""
     frames = waveform.unfold(-1, config.window, config.hop)
     frames = frames - frames.mean(dim=-1, keepdim=True)

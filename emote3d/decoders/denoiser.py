@@ -209,15 +209,24 @@ def by_latent(
     return rows[:, : latents * frames_per_latent].unflatten(1, (latents, frames_per_latent)).flatten(2)
 
 
+def mean_by_latent(
+    rows: Float[Tensor, "batch rows d"], frames_per_latent: int
+) -> Float[Tensor, "batch averaged_rows d"]:
+    """Per-frame rows averaged over the frames of each latent; one row for all frames stays one."""
+    if rows.shape[1] == 1:
+        return rows
+    return by_latent(rows, frames_per_latent).unflatten(2, (frames_per_latent, -1)).mean(dim=2)
+
+
 def conditions_by_latent(
     content: Float[Tensor, "batch frames content_d"],
     emotion: Float[Tensor, "batch emotion_rows emotion_d"],
     style: Float[Tensor, "batch style_rows style_d"],
     frames_per_latent: int,
 ) -> Conditions:
-    """Per-frame content and emotion to rows per latent: content side by side, emotion averaged."""
-    grouped = by_latent(content, frames_per_latent)
-    if emotion.shape[1] > 1:
-        rows = by_latent(emotion, frames_per_latent)
-        emotion = rows.unflatten(2, (frames_per_latent, -1)).mean(dim=2)
-    return Conditions(grouped, emotion, style)
+    """Per-frame content, emotion and style to rows per latent: content side by side, the others averaged."""
+    return Conditions(
+        by_latent(content, frames_per_latent),
+        mean_by_latent(emotion, frames_per_latent),
+        mean_by_latent(style, frames_per_latent),
+    )

@@ -9,7 +9,7 @@ Distributions are those of people in conversation: about 17 blinks a minute, 0.2
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -118,6 +118,18 @@ def draw_life(
         target, held = (None, 0.0) if aim is None else (aim.gaze_rad[frame], float(aim.held[frame]))
         frames.append(stream.step(felt, float(loudness[frame]), float(rates[frame]), target, held))
     return join_lives(frames)
+
+
+def aimed(life: Life, aim: Aim, fps: float) -> Life:
+    """A drawn life with its gaze where it is asked to be; the head takes its share of the shift."""
+    turns, follows = _Filter(_SACCADE_S * fps, 2), _Filter(0.3 * fps, 2)
+    gaze, head = life.gaze_rad.copy(), life.head_rad.copy()
+    for frame, held in enumerate(aim.held):
+        turned = turns.step(aim.gaze_rad[frame] * held)
+        kept = -0.85 * held * life.gaze_rad[frame]
+        gaze[frame] += kept + turned
+        head[frame] += follows.step((0.25 * kept + _HEAD_SHARE * turned)[[1, 0, 0]] * [1, 1, 0])
+    return replace(life, gaze_rad=gaze, head_rad=head)
 
 
 def join_lives(lives: list[Life]) -> Life:

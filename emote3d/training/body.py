@@ -83,7 +83,9 @@ class BodyPriorTask(lightning.LightningModule):
         """AdamW under a one-cycle schedule."""
         rate = self.settings.learning_rate
         optimizer = torch.optim.AdamW(self.prior.parameters(), lr=rate, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=self.settings.steps, pct_start=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, rate, total_steps=self.settings.steps, pct_start=min(0.5, max(0.05, 2 / self.settings.steps))
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

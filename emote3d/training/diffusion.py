@@ -102,6 +102,9 @@ class DiffusionTask(lightning.LightningModule):
             self.denoiser.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.05
+            optimizer,
+            settings.learning_rate,
+            total_steps=settings.steps,
+            pct_start=min(0.5, max(0.05, 2 / settings.steps)),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
