@@ -15,18 +15,18 @@ import torch
 import tyro
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
-from emote3d.checkpoint import load_component, save_component
+from emote3d.checkpoint import load_component, read_manifest, save_component
 from emote3d.decoders.denoiser import Denoiser
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.diffusion import DiffusionTraining, set_latent_scale
 from emote3d.training.face_denoiser import (
-    ActedSpeech,
-    FaceDenoiserTraining,
+    ActedWindows,
     FaceDiffusionTask,
     FaceParts,
     FaceWindows,
+    act_tape,
     hear_tape,
 )
 from emote3d.training.run import fit_batches, machine
@@ -42,6 +42,8 @@ class Options:
     """Folder of the tape."""
     runs: Path = Path("runs/face_denoiser")
     """Where curve, heard tape and resumable state go."""
+    acted: Path | None = None
+    """Acted windows of an earlier run with the same tape and hours, to be used again."""
     checkpoint: Path = Path("checkpoints/open-v1")
     """Folder with audio, latents, decoder and prior; `face_denoiser` is written into it."""
     hours: float = 2.5
@@ -72,12 +74,13 @@ def main(options: Options) -> None:
     diffusion = DiffusionTraining(
         steps=options.steps, batch=options.batch, learning_rate=options.learning_rate, seed=options.seed
     )
-    acted = options.runs / "acted"
+    content = np.load(heard, mmap_mode="r")
+    acted = options.acted or options.runs / "acted"
     if not acted.exists():
         group = parts.prior.config.frames_per_latent
-        settings = FaceDenoiserTraining(diffusion=diffusion, windows=options.windows, frames_per_latent=group)
-        ActedSpeech(options.tape, np.load(heard, mmap_mode="r"), settings).build(acted)
-    windows = FaceWindows(acted, diffusion)
+        settings = ActedWindows(seed=options.seed, windows=options.windows, frames_per_latent=group)
+        act_tape(options.tape, acted, len(content), settings)
+    windows = FaceWindows(acted, content, diffusion)
     torch.manual_seed(options.seed)
     denoiser = Denoiser(parts.denoiser_config(options.d, options.layers))
     task = FaceDiffusionTask(denoiser, parts, diffusion)
@@ -92,6 +95,7 @@ def main(options: Options) -> None:
         "data": "see checkpoints/README.md",
         "machine": machine(),
         "licence": "Apache-2.0",
+        "prior_sha256": read_manifest(folder / "prior")["sha256"],
         "curve": curve,
     }
     save_component(folder / "face_denoiser", task.averaged, denoiser.config, note, dtype=torch.float16)

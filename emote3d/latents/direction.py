@@ -61,6 +61,8 @@ class Direction:
     """Blinks relative to the usual 17 a minute, 0 to 3."""
     gaze: str = "free"
     """free, camera, left, right (the avatar's own), up, down, away, or LEFT/UP in degrees (15/-5)."""
+    sample: bool = False
+    """Draw brows, nods, blinks, gaze and head from the seed by latent diffusion; the lips stay with the voice."""
     emotion_from: Path | None = None
     """Take the emotion, scaled by the intensity, from another recording or a motion file (npz)."""
     style_from: Path | None = None

@@ -69,6 +69,10 @@ def _converted(name: str, kind: str, value: object, folder: Path) -> object:
         return folder / value
     if value is None and "None" in kind:
         return None
+    if kind == "bool":
+        if isinstance(value, bool):
+            return value
+        raise Emote3DError(f"{name}: expected true or false, got {value!r}")
     if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if "float" not in kind and isinstance(value, str):

@@ -30,13 +30,13 @@ def _placeholder(name: str) -> type:
     return type(short, (), {"__module__": module, "__init__": swallow, "__setstate__": swallow, "__setitem__": swallow})
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The `state_dict` of a Lightning checkpoint.
+def read_content(path: Path) -> object:
+    """What a file that torch.save wrote holds: containers, plain values and memory-mapped tensors.
 
     Objects of training programs become empty placeholders; a file that names anything else is refused before it is read.
 
     Raises:
-        Emote3DError: no such file, damaged, without a state_dict, or it names code that no checkpoint needs.
+        Emote3DError: no such file, damaged, or it names code that no checkpoint needs.
     """
     if not path.is_file():
         raise Emote3DError(f"there is no checkpoint file {path}")
@@ -50,7 +50,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 f"{path} names {', '.join(foreign[:4])}, which no checkpoint needs; it may be hostile and was not read"
             )
         with torch.serialization.safe_globals([(_placeholder(name), name) for name in named]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (
         pickle.UnpicklingError,
         RuntimeError,
@@ -63,6 +63,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Emote3DError(f"{path} cannot be read as a checkpoint ({reason}); copy it again") from error
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The `state_dict` of a Lightning checkpoint.
+
+    Raises:
+        Emote3DError: as `read_content`, or it holds no state_dict.
+    """
+    content = read_content(path)
     state = content.get("state_dict") if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise Emote3DError(f"{path} holds no state_dict of tensors; expected a checkpoint that Lightning saved")

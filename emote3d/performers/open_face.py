@@ -13,13 +13,16 @@ from torch import Tensor
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
 from emote3d.checkpoint import load_component
+from emote3d.decoders.denoiser import Denoiser
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
+from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.timeline import draw_timeline
 from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion
 from emote3d.performers.directed import perform
 from emote3d.performers.face import Heard
+from emote3d.performers.sampled import FaceSampler, load_face_denoiser, perform_sampled
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.records import FaceMotion, Speech, SpeechFeatures, SpeechLatents
 from emote3d.windows import blended
@@ -47,17 +50,27 @@ class OpenFace:
         self.voice = voice.eval().requires_grad_(False)
         self.decoder = decoder.eval().requires_grad_(False)
         self.prior = prior.eval().requires_grad_(False)
+        self._folder: Path | None = None
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> OpenFace:
         """Load the components of a checkpoint folder."""
-        return cls(
+        face = cls(
             load_component(folder / "audio", CompactEncoder, CompactEncoderConfig),
             load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
             load_component(folder / "voice", VoiceEmotion, VoiceEmotionConfig),
             load_component(folder / "decoder", RegressionDecoder, RegressionConfig),
             load_component(folder / "prior", MotionVAE, FlintConfig),
         )
+        face._folder = folder
+        return face
+
+    @cached_property
+    def denoiser(self) -> Denoiser:
+        """The latent denoiser of this face, loaded when it is first asked for; `Emote3DError` where there is none."""
+        if self._folder is None:
+            raise Emote3DError("a face that was not loaded from a checkpoint folder has no denoiser to sample with")
+        return load_face_denoiser(self._folder)
 
     def listen(self, speech: Speech) -> Heard:
         """Content, emotion and loudness of a recording."""
@@ -67,8 +80,11 @@ class OpenFace:
             return Heard(latents=self.understand(features, emotion), loudness=loudness)
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
-        """Perform under a direction, with blinks, gaze and head drift drawn from the seed."""
+        """Perform under a direction, with blinks, gaze and head drift drawn from the seed; sampled, brows and nods too."""
         timeline = draw_timeline(direction, len(heard.loudness), MOTION_FPS, heard.words)
+        if direction.sample:
+            sampler = FaceSampler(self.denoiser, self.decoder, self.prior, timeline, seed)
+            return perform_sampled(sampler, heard, timeline, MOTION_FPS)
         return perform(self.decode, heard, timeline, MOTION_FPS, seed)
 
     @cached_property

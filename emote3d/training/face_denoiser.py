@@ -84,10 +84,10 @@ def hear_tape(tape: Path, parts: FaceParts, hours: float) -> Float[np.ndarray, "
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaceDenoiserTraining:
-    """Settings of the training of the face's denoiser."""
+class ActedWindows:
+    """What the teacher acts for the face's denoiser."""
 
-    diffusion: DiffusionTraining
+    seed: int = 0
     windows: int = 3000
     """Windows to act."""
     seconds: int = 8
@@ -95,53 +95,57 @@ class FaceDenoiserTraining:
     frames_per_latent: int = 8
 
 
-class ActedSpeech:
-    """Windows of a heard tape, each acted once under a random direction with random accents and life; kept in a folder."""
+_ACTED = ("emotion", "style", "motion", "life")
 
-    def __init__(
-        self, tape: Path, content: Float[np.ndarray, "heard content_d"], settings: FaceDenoiserTraining
-    ) -> None:
-        self._content, self._settings = content, settings
-        names = ("articulation", "accent", "loudness")
-        self._members = {name: np.load(tape / f"{name}.npy", mmap_mode="r") for name in names}
 
-    def build(self, folder: Path) -> None:
-        """Act all windows."""
-        rng = np.random.default_rng(self._settings.diffusion.seed)
-        frames = self._settings.seconds * FPS
-        starts = rng.integers(0, (len(self._content) - frames) // 3, size=self._settings.windows) * 3
-        acted = [self._acted(slice(start, start + frames), rng) for start in starts]
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, part in zip(FaceWindow._fields, zip(*acted, strict=True), strict=True):
-            np.save(folder / f"{name}.npy", np.stack(part).astype(np.float16))
+def act_tape(tape: Path, folder: Path, frames_heard: int, settings: ActedWindows) -> None:
+    """Act windows of a tape, each once under a random direction with random accents and life, and keep them in a folder."""
+    members = [np.load(tape / f"{name}.npy", mmap_mode="r") for name in ("articulation", "accent", "loudness")]
+    rng = np.random.default_rng(settings.seed)
+    frames = settings.seconds * FPS
+    starts = rng.integers(0, (frames_heard - frames) // 3, size=settings.windows) * 3
+    acted = []
+    for start in starts:
+        articulation, accent, loudness = (np.asarray(member[start : start + frames], float) for member in members)
+        acted.append(_act(articulation, accent, loudness, settings.frames_per_latent, rng))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in zip(_ACTED, zip(*acted, strict=True), strict=True):
+        np.save(folder / f"{name}.npy", np.stack(part).astype(np.float16))
+    np.save(folder / "start.npy", starts)
 
-    def _acted(self, place: slice, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        articulation, accent, loudness = (np.asarray(member[place], float) for member in self._members.values())
-        frames = len(accent)
-        emotion, style = draw_direction(rng, frames)
-        rate = np.exp(rng.uniform(*np.log(BLINK_RATES))) if rng.random() < 0.4 else 1.0
-        whim = gaussian_filter1d(rng.normal(size=frames + 120), _WHIM_S * FPS)[60:-60]
-        whim *= _WHIM * np.sqrt(2 * np.sqrt(np.pi) * _WHIM_S * FPS)
-        motion = act(articulation, accent * np.exp(whim - 0.5 * _WHIM**2), loudness, emotion, style)
-        life = draw_life(emotion, loudness, FPS, rng, rate)
-        group = self._settings.frames_per_latent
-        styles = np.broadcast_to(np.append(style, np.log(rate)), (frames, 4))
-        rows = life_rows(life, group, frames // group).numpy()
-        return np.asarray(self._content[place], float), emotion, styles, motion, rows
+
+def _act(
+    articulation: np.ndarray, accent: np.ndarray, loudness: np.ndarray, frames_per_latent: int, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    frames = len(accent)
+    emotion, style = draw_direction(rng, frames)
+    rate = np.exp(rng.uniform(*np.log(BLINK_RATES))) if rng.random() < 0.4 else 1.0
+    whim = gaussian_filter1d(rng.normal(size=frames + 120), _WHIM_S * FPS)[60:-60]
+    whim *= _WHIM * np.sqrt(2 * np.sqrt(np.pi) * _WHIM_S * FPS)
+    motion = act(articulation, accent * np.exp(whim - 0.5 * _WHIM**2), loudness, emotion, style)
+    life = draw_life(emotion, loudness, FPS, rng, rate)
+    styles = np.broadcast_to(np.append(style, np.log(rate)), (frames, 4))
+    return emotion, styles, motion, life_rows(life, frames_per_latent, frames // frames_per_latent).numpy()
 
 
 class FaceWindows:
-    """Random batches of acted windows."""
+    """Random batches of acted windows with the content that was heard in them."""
 
-    def __init__(self, folder: Path, settings: DiffusionTraining) -> None:
-        self._members = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in FaceWindow._fields]
-        self._settings = settings
+    def __init__(
+        self, folder: Path, content: Float[np.ndarray, "heard content_d"], settings: DiffusionTraining
+    ) -> None:
+        self._members = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ACTED]
+        self._starts = np.load(folder / "start.npy")
+        self._content, self._settings = content, settings
 
     def __iter__(self) -> Iterator[FaceWindow]:
         rng = np.random.default_rng(self._settings.seed)
+        frames = self._members[0].shape[1]
         while True:
-            rows = rng.integers(0, len(self._members[0]), size=self._settings.batch)
-            yield FaceWindow(*(torch.from_numpy(member[rows]).float() for member in self._members))
+            rows = rng.integers(0, len(self._starts), size=self._settings.batch)
+            content = np.stack([self._content[start : start + frames] for start in self._starts[rows]])
+            parts = (content, *(member[rows] for member in self._members))
+            yield FaceWindow(*(torch.from_numpy(part).float() for part in parts))
 
 
 class FaceDiffusionTask(DiffusionTask):
