@@ -1,7 +1,8 @@
 """Latent diffusion of the face: what a voice leaves open, drawn from a seed and conditioned on the content of every frame.
 
-A latent frame of the denoiser is how the prior's latent departs from what the regression decoder expects, and beside it the
-blinks, gaze and head drift of its frames. So the lips stay with the voice, and brows, nods, blinks, gaze and head differ.
+A latent frame of the denoiser is how the prior's latent departs from what the regression decoder expects of the content, and
+beside it the blinks, gaze and head drift of its frames. So the lips stay with the voice, and brows, nods, blinks, gaze and head
+differ. The content comes as the expected latents, so the denoiser belongs to a prior and to no particular encoder.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from emote3d.decoders.denoiser import (
     Denoiser,
     Guidance,
     by_latent,
-    conditions_by_latent,
+    mean_by_latent,
 )
 from emote3d.decoders.diffusion import sample_latents
 from emote3d.decoders.life import Aim, Life, aimed
@@ -45,19 +46,17 @@ def life_of_rows(rows: Float[Tensor, "latents life_d"], frames: int) -> Life:
 
 
 def face_conditions(
-    content: Float[Tensor, "batch frames content_d"],
     expected: Float[Tensor, "batch latents latent_d"],
     emotion: Float[Tensor, "batch frames 8"],
     style: Float[Tensor, "batch frames 4"],
     frames_per_latent: int,
 ) -> Conditions:
-    """Rows of conditions: the content of a latent's frames and what the regression decoder makes of it; emotion; style.
+    """Rows of conditions: what the regression decoder makes of the content; emotion; style.
 
     Args:
         style: the face's style latent, then the logarithm of the blink rate.
     """
-    rows = conditions_by_latent(content, emotion, style, frames_per_latent)
-    return rows._replace(content=torch.cat([rows.content, expected], dim=2))
+    return Conditions(expected, mean_by_latent(emotion, frames_per_latent), mean_by_latent(style, frames_per_latent))
 
 
 def sample_face(

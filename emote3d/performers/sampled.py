@@ -70,7 +70,7 @@ class FaceSampler:
         emotion, style = (rows.expand(frames, -1)[None] for rows in (latents.emotion, latents.style))
         content = latents.content[None]
         expected = self._expect(content, torch.cat([emotion, style], dim=2))
-        conditions = face_conditions(content, expected, emotion, torch.cat([style, self._rate[None]], dim=2), group)
+        conditions = face_conditions(expected, emotion, torch.cat([style, self._rate[None]], dim=2), group)
         z, lives = sample_face(self.denoiser, expected, conditions, [self.seed], frames)
         self._drawn.append((latents.emotion, (z, lives[0])))
         return z, lives[0]

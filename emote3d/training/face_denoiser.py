@@ -1,4 +1,4 @@
-"""Training of the face's denoiser: the teacher's motion with its chances drawn, through frozen encoder, decoder and prior."""
+"""Training of the face's denoiser: the teacher's motion with its chances drawn, in the latents of a frozen prior."""
 
 from __future__ import annotations
 
@@ -13,74 +13,34 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from emote3d.audio.encoder import CompactEncoder, resample_features
 from emote3d.data.acting import act
 from emote3d.decoders.denoiser import Conditions, Denoiser, DenoiserConfig
 from emote3d.decoders.face_diffusion import BLINK_RATES, LIFE_CHANNELS, face_conditions, life_rows
 from emote3d.decoders.life import draw_life
-from emote3d.decoders.regression import RegressionDecoder
 from emote3d.decoders.schedule import ScheduleConfig
-from emote3d.latents.speech import SpeechEncoder
-from emote3d.prior.flint import MotionVAE
+from emote3d.names import EMOTIONS
+from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.diffusion import DiffusionTask, DiffusionTraining
 from emote3d.training.face import draw_direction
 from emote3d.training.tape import FPS
 
-_CHUNK_S = 60
 _WHIM_S, _WHIM = 0.7, 0.75
 """How fast and how much a speaker's way with accents wanders: the same word is stressed with the brows or not."""
+_DOUBT = 0.15
+"""Deviation of what the regression decoder may be wrong by, relative to that of the latents it expects."""
 
 
 class FaceWindow(NamedTuple):
-    """Windows of speech with what its teacher made of them."""
+    """Windows of latents: what a voice determines of the teacher's motion, and what it leaves open."""
 
-    content: Float[Tensor, "batch frames content_d"]
+    expected: Float[Tensor, "batch latents latent_d"]
+    """Latents of the motion with the average way to stress."""
+    departure: Float[Tensor, "batch latents latent_d"]
+    """What the actual way adds."""
+    life: Float[Tensor, "batch latents life_d"]
     emotion: Float[Tensor, "batch frames 8"]
     style: Float[Tensor, "batch frames 4"]
     """The face's style latent and the logarithm of the blink rate."""
-    motion: Float[Tensor, "batch frames channels"]
-    life: Float[Tensor, "batch latents life_d"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FaceParts:
-    """The trained components of the face that the denoiser builds on."""
-
-    audio: CompactEncoder
-    latents: SpeechEncoder
-    decoder: RegressionDecoder
-    prior: MotionVAE
-
-    def denoiser_config(self, d: int, layers: int, heads: int = 4) -> DenoiserConfig:
-        """A denoiser that fits them."""
-        group, latent_d = self.prior.config.frames_per_latent, self.prior.config.d
-        return DenoiserConfig(
-            latent_d=latent_d + group * LIFE_CHANNELS,
-            content_d=group * self.latents.config.content_d + latent_d,
-            emotion_d=self.latents.config.emotions,
-            style_d=4,
-            d=d,
-            heads=heads,
-            feedforward_d=2 * d,
-            layers=layers,
-            dropout=0.0,
-            prediction="velocity",
-            conditioning="latents",
-            null_twins=True,
-            schedule=ScheduleConfig(zero_terminal=True),
-        )
-
-
-def hear_tape(tape: Path, parts: FaceParts, hours: float) -> Float[np.ndarray, "frames content_d"]:
-    """Content latents at the motion rate of the first hours of a tape."""
-    mel = np.load(tape / "mel.npy", mmap_mode="r")
-    rows, content = 100 * _CHUNK_S, []
-    for start in range(0, min(len(mel), round(hours * 3600 * 100)) - rows + 1, rows):
-        with torch.inference_mode():
-            features = parts.audio(torch.from_numpy(mel[start : start + rows].astype(np.float32))[None])
-            features = resample_features(features, parts.audio.config.feature_rate, FPS, _CHUNK_S * FPS)
-            content.append(parts.latents(features)[0].half().numpy())
-    return np.concatenate(content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,80 +48,91 @@ class ActedWindows:
     """What the teacher acts for the face's denoiser."""
 
     seed: int = 0
-    windows: int = 3000
+    windows: int = 2000
     """Windows to act."""
     seconds: int = 8
     """Length of a window; a multiple of what a latent spans."""
-    frames_per_latent: int = 8
 
 
-_ACTED = ("emotion", "style", "motion", "life")
+def face_denoiser_config(prior: FlintConfig, d: int, layers: int, heads: int = 4) -> DenoiserConfig:
+    """A denoiser that fits a prior."""
+    return DenoiserConfig(
+        latent_d=prior.d + prior.frames_per_latent * LIFE_CHANNELS,
+        content_d=prior.d,
+        emotion_d=len(EMOTIONS),
+        style_d=4,
+        d=d,
+        heads=heads,
+        feedforward_d=2 * d,
+        layers=layers,
+        dropout=0.0,
+        prediction="velocity",
+        conditioning="latents",
+        null_twins=True,
+        schedule=ScheduleConfig(zero_terminal=True),
+    )
 
 
-def act_tape(tape: Path, folder: Path, frames_heard: int, settings: ActedWindows) -> None:
-    """Act windows of a tape, each once under a random direction with random accents and life, and keep them in a folder."""
+def act_windows(tape: Path, prior: MotionVAE, settings: ActedWindows) -> FaceWindow:
+    """Act windows of a tape, each once under a random direction with random accents and life, and encode them."""
     members = [np.load(tape / f"{name}.npy", mmap_mode="r") for name in ("articulation", "accent", "loudness")]
     rng = np.random.default_rng(settings.seed)
     frames = settings.seconds * FPS
-    starts = rng.integers(0, (frames_heard - frames) // 3, size=settings.windows) * 3
-    acted = []
-    for start in starts:
-        articulation, accent, loudness = (np.asarray(member[start : start + frames], float) for member in members)
-        acted.append(_act(articulation, accent, loudness, settings.frames_per_latent, rng))
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, part in zip(_ACTED, zip(*acted, strict=True), strict=True):
-        np.save(folder / f"{name}.npy", np.stack(part).astype(np.float16))
-    np.save(folder / "start.npy", starts)
+    rows = []
+    for start in rng.integers(0, (len(members[0]) - frames) // 3, size=settings.windows) * 3:
+        speech = [np.asarray(member[start : start + frames], float) for member in members]
+        rows.append(_act(speech[0], speech[1], speech[2], prior, rng))
+    return FaceWindow(*(torch.stack(part) for part in zip(*rows, strict=True)))
 
 
 def _act(
-    articulation: np.ndarray, accent: np.ndarray, loudness: np.ndarray, frames_per_latent: int, rng: np.random.Generator
-) -> tuple[np.ndarray, ...]:
-    frames = len(accent)
+    articulation: np.ndarray, accent: np.ndarray, loudness: np.ndarray, prior: MotionVAE, rng: np.random.Generator
+) -> FaceWindow:
+    frames, group = len(accent), prior.config.frames_per_latent
     emotion, style = draw_direction(rng, frames)
     rate = np.exp(rng.uniform(*np.log(BLINK_RATES))) if rng.random() < 0.4 else 1.0
     whim = gaussian_filter1d(rng.normal(size=frames + 120), _WHIM_S * FPS)[60:-60]
     whim *= _WHIM * np.sqrt(2 * np.sqrt(np.pi) * _WHIM_S * FPS)
-    motion = act(articulation, accent * np.exp(whim - 0.5 * _WHIM**2), loudness, emotion, style)
+    motions = [
+        act(articulation, accent * stress, loudness, emotion, style)
+        for stress in (np.ones(frames), np.exp(whim - 0.5 * _WHIM**2))
+    ]
+    with torch.inference_mode():
+        mean, _ = prior.encoder(torch.from_numpy(np.stack(motions)).float())
     life = draw_life(emotion, loudness, FPS, rng, rate)
-    styles = np.broadcast_to(np.append(style, np.log(rate)), (frames, 4))
-    return emotion, styles, motion, life_rows(life, frames_per_latent, frames // frames_per_latent).numpy()
+    styles = np.tile(np.append(style, np.log(rate)), (frames, 1))
+    return FaceWindow(
+        expected=mean[0],
+        departure=mean[1] - mean[0],
+        life=life_rows(life, group, frames // group),
+        emotion=torch.from_numpy(emotion).float(),
+        style=torch.from_numpy(styles).float(),
+    )
 
 
 class FaceWindows:
-    """Random batches of acted windows with the content that was heard in them."""
+    """Random batches of acted windows."""
 
-    def __init__(
-        self, folder: Path, content: Float[np.ndarray, "heard content_d"], settings: DiffusionTraining
-    ) -> None:
-        self._members = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ACTED]
-        self._starts = np.load(folder / "start.npy")
-        self._content, self._settings = content, settings
+    def __init__(self, windows: FaceWindow, batch: int, seed: int) -> None:
+        self._windows, self._batch, self._seed = windows, batch, seed
 
     def __iter__(self) -> Iterator[FaceWindow]:
-        rng = np.random.default_rng(self._settings.seed)
-        frames = self._members[0].shape[1]
+        rng = np.random.default_rng(self._seed)
         while True:
-            rows = rng.integers(0, len(self._starts), size=self._settings.batch)
-            content = np.stack([self._content[start : start + frames] for start in self._starts[rows]])
-            parts = (content, *(member[rows] for member in self._members))
-            yield FaceWindow(*(torch.from_numpy(part).float() for part in parts))
+            rows = torch.from_numpy(rng.integers(0, len(self._windows.life), size=self._batch))
+            yield FaceWindow(*(part[rows] for part in self._windows))
 
 
 class FaceDiffusionTask(DiffusionTask):
-    """The denoiser on what the prior's latents have beyond the regression decoder's, and on the life beside them."""
+    """The denoiser on what the teacher's latents have beyond the expected ones, and on the life beside them."""
 
-    def __init__(self, denoiser: Denoiser, parts: FaceParts, settings: DiffusionTraining) -> None:
+    def __init__(self, denoiser: Denoiser, settings: DiffusionTraining, frames_per_latent: int) -> None:
         super().__init__(denoiser, settings)
-        self.decoder = parts.decoder.eval().requires_grad_(False)
-        self.prior = parts.prior.eval().requires_grad_(False)
+        self.frames_per_latent = frames_per_latent
 
     def latents(self, batch: FaceWindow) -> tuple[Float[Tensor, "batch latents latent_d"], Conditions]:
-        """Departures from the expected latents beside the life, and the conditions."""
-        self.decoder.eval()
-        self.prior.eval()
-        expected = self.decoder(batch.content, torch.cat([batch.emotion, batch.style[..., :3]], dim=2))
-        mean, _ = self.prior.encoder(batch.motion)
-        group = self.prior.config.frames_per_latent
-        conditions = face_conditions(batch.content, expected, batch.emotion, batch.style, group)
-        return torch.cat([mean - expected, batch.life], dim=2), conditions
+        """Departures beside the life, and the conditions; what is expected may be a little wrong."""
+        doubt = torch.randn(batch.expected.shape, generator=self.noise).to(batch.expected)
+        expected = batch.expected + _DOUBT * batch.expected.std(dim=(0, 1)) * doubt
+        conditions = face_conditions(expected, batch.emotion, batch.style, self.frames_per_latent)
+        return torch.cat([batch.departure, batch.life], dim=2), conditions
