@@ -39,11 +39,6 @@ class AstConfig:
             (self.frames - self.patch) // self.stride + 1,
         )
 
-    @property
-    def samples(self) -> int:
-        """Samples of audio that fill the spectrogram."""
-        return (self.frames - 1) * self.fbank.hop + self.fbank.window
-
 
 class Told(NamedTuple):
     """What an encoder makes of a spectrogram."""

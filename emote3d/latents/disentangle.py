@@ -32,7 +32,7 @@ def spectrograms(
     rate = config.fbank.sample_rate
     assert speech.sample_rate == rate, (speech.sample_rate, rate)
     waveform = speech.waveform - speech.waveform.mean()
-    window = min(round(window_s * rate), config.samples)
+    window = round(window_s * rate)
     starts = window_starts(len(waveform), window, round(overlap_s * rate))
     parts = []
     for start in starts:
