@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.ndimage import gaussian_filter1d, median_filter
 from torch import Tensor
 
 from emote3d.decoders.denoiser import (
@@ -30,6 +31,10 @@ LIFE_CHANNELS = 6
 """Per frame: blink, gaze yaw and pitch, head pitch, yaw and roll."""
 BLINK_RATES = (0.3, 3.0)
 """Blink rates that the denoiser was trained on."""
+_NO_BLINK = 0.1
+"""A closure below this is none, and one this near to a full one is full."""
+_GAZE_FRAMES, _HEAD_FRAMES = 5, 4.0
+"""Width of the median of the gaze and deviation of the smoothing of the head, small against fixations and drift."""
 SAMPLER = SamplerConfig(kind="dpm++", steps=10)
 
 
@@ -40,9 +45,13 @@ def life_rows(life: Life, frames_per_latent: int, latents: int) -> Float[Tensor,
 
 
 def life_of_rows(rows: Float[Tensor, "latents life_d"], frames: int) -> Life:
-    """Back to curves of so many frames."""
+    """Back to curves of so many frames, without the noise that a denoiser leaves: heads move slowly, eyes rest or jump."""
     columns = rows.unflatten(1, (-1, LIFE_CHANNELS)).flatten(0, 1)[:frames].double().numpy()
-    return Life(blink=columns[:, 0].clip(0, 1), gaze_rad=columns[:, 1:3], head_rad=columns[:, 3:6])
+    return Life(
+        blink=np.clip((columns[:, 0] - _NO_BLINK) / (1 - 2 * _NO_BLINK), 0.0, 1.0),
+        gaze_rad=median_filter(columns[:, 1:3], size=(_GAZE_FRAMES, 1), mode="nearest"),
+        head_rad=gaussian_filter1d(columns[:, 3:6], _HEAD_FRAMES, axis=0, mode="nearest"),
+    )
 
 
 def face_conditions(

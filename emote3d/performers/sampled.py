@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +99,5 @@ def perform_sampled(sampler: FaceSampler, heard: Heard, timeline: Timeline, fps:
     with torch.inference_mode():
         channels = directed_channels(sampler.decode, heard.latents, timeline, fps)
         life = sampler.life(direct(heard.latents, timeline.emotion, timeline.style()))
-    life = replace(life, blink=_settled(life.blink))
     life = directed_life(life, timeline.blink_rate, aim_of(timeline), fps)
     return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))
-
-
-def _settled(blink: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
-    """Lids that stay open between blinks: what is drawn below a tenth of a blink is none."""
-    return np.clip((blink - 0.1) / 0.8, 0.0, 1.0)

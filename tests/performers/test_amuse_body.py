@@ -20,7 +20,16 @@ def folder(tmp_path):
     """Components as the import writes them."""
     torch.manual_seed(0)
     ast = AstConfig(
-        labels=0, frames=64, patch=16, stride=16, d=8, layers=1, heads=2, feedforward_d=8, feature_d=6, labels_from="tokens"
+        labels=0,
+        frames=64,
+        patch=16,
+        stride=16,
+        d=8,
+        layers=1,
+        heads=2,
+        feedforward_d=8,
+        feature_d=6,
+        labels_from="tokens",
     )
     prior = MldConfig(channels=CHANNELS, d=8, heads=2, feedforward_d=8, layers=3, max_frames=310)
     denoiser = DenoiserConfig(
