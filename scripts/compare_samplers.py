@@ -25,7 +25,7 @@ from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
 from emote3d.decoders.face import EXPRESSION
-from emote3d.decoders.face_diffusion import face_conditions, life_of_rows, life_rows, sample_face
+from emote3d.decoders.face_diffusion import SAMPLER, face_conditions, life_of_rows, life_rows, sample_face
 from emote3d.decoders.life import Life
 from emote3d.decoders.samplers import SamplerConfig
 from emote3d.files import asset_path
@@ -37,6 +37,7 @@ from emote3d.training.geometry import measure_face
 from emote3d.training.tape import FPS
 
 SAMPLERS = {
+    "dpm++ 10, trailing (the default)": SAMPLER,
     "dpm++ 10": SamplerConfig(kind="dpm++", steps=10),
     "dpm++ 50": SamplerConfig(kind="dpm++", steps=50),
     "ddim 10": SamplerConfig(kind="ddim", steps=10),

@@ -35,7 +35,7 @@ _NO_BLINK = 0.1
 """A closure below this is none, and one this near to a full one is full."""
 _GAZE_FRAMES, _HEAD_FRAMES = 5, 4.0
 """Width of the median of the gaze and deviation of the smoothing of the head, small against fixations and drift."""
-SAMPLER = SamplerConfig(kind="dpm++", steps=10)
+SAMPLER = SamplerConfig(kind="dpm++", steps=10, spacing="trailing")
 
 
 def life_rows(life: Life, frames_per_latent: int, latents: int) -> Float[Tensor, "latents life_d"]:
