@@ -32,6 +32,9 @@ def distance_bias(
     return -slopes[:, None, None] * (query_at[:, None] - key_at[None, :]).abs()
 
 
+_QUERY_BLOCK = 128
+
+
 def attend(
     query: Float[Tensor, "batch queries d"],
     key: Float[Tensor, "batch keys d"],
@@ -41,10 +44,13 @@ def attend(
 ) -> Float[Tensor, "batch queries d"]:
     """Multi-head attention of projected tokens, written out; `bias` is added to the scaled scores."""
     query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    if bias is not None:
-        scores = scores + bias
-    return (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
+    query, key = query * query.shape[-1] ** -0.5, key.transpose(-1, -2)
+    parts = []
+    for start in range(0, query.shape[2], _QUERY_BLOCK):  # in blocks, so that scores stay in the processor's cache
+        block = slice(start, start + _QUERY_BLOCK)
+        scores = query[:, :, block] @ key
+        parts.append((scores if bias is None else scores + bias[:, block]).softmax(dim=-1) @ value)
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)).transpose(1, 2).flatten(2)
 
 
 def outside_past(frames: int, past: int) -> Bool[Tensor, "frames frames"]:

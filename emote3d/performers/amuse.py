@@ -55,9 +55,9 @@ class AmuseBody:
     fps: int = 30
 
     def __init__(self, encoders: Mapping[str, AstEncoder], denoiser: Denoiser, prior: MldVAE) -> None:
-        self.encoders = dict(encoders)
+        self.encoders: dict[str, AstEncoder] = dict(encoders)
         self.denoiser, self.prior = denoiser, prior
-        self.hashes = dict.fromkeys(PARTS, "")
+        self.hashes: dict[str, str] = dict.fromkeys(PARTS, "")
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> AmuseBody:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from emote3d.layers import DecoderLayer, EncoderLayer
+from emote3d.layers import DecoderLayer, EncoderLayer, attend
 from emote3d.prior.body import CHANNELS, body_from_channels, channels_from_body
 from emote3d.prior.mld import MldConfig, MldVAE
 from emote3d.records import BodyMotion
@@ -32,6 +32,18 @@ def test_decoder_layer_is_that_of_torch():
     ours.load_state_dict(state)
     x, memory = torch.randn(2, 10, 16), torch.randn(2, 3, 16)
     assert torch.allclose(ours(x, None, memory), theirs(x, memory), atol=1e-6)
+
+
+def test_attention_in_blocks_is_attention_at_once():
+    query, key, value = torch.randn(3, 2, 300, 16, requires_grad=True)
+    bias = torch.randn(4, 300, 300)
+    heads = [x.unflatten(-1, (4, 4)).transpose(1, 2) for x in (query, key, value)]
+    scores = heads[0] @ heads[1].transpose(-1, -2) / 2 + bias
+    expected = (scores.softmax(dim=-1) @ heads[2]).transpose(1, 2).flatten(2)
+    got = attend(query, key, value, 4, bias)
+    assert torch.allclose(got, expected, atol=1e-5)
+    ours, theirs = (torch.autograd.grad(x.square().sum(), query, retain_graph=True)[0] for x in (got, expected))
+    assert torch.allclose(ours, theirs, atol=1e-3, rtol=1e-4)
 
 
 def test_dropout_acts_in_training_only():
