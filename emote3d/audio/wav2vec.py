@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from emote3d.errors import Emote3DError
 
-_CHUNK_FRAMES = 3000
-"""Convolutional features (50 a second) made at a time of a long recording."""
+_CHUNK_FRAMES = 64
+"""Convolutional features (50 a second) made at a time: what lies between the layers is reused by the allocator and the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,8 @@ class ResampledWav2Vec(nn.Module):
     def convolve(self, waveform: Float[Tensor, "samples"]) -> Float[Tensor, "1 conv_d features"]:
         """Convolutional features of a recording of any length in bounded memory; the same as in one go.
 
-        Only the first layer's normalisation sees the whole recording, so its statistics are taken first.
+        Only the first layer's normalisation sees the whole recording, so its statistics are taken first (combined as Chan,
+        Golub and LeVeque 1979).
         """
         config, layers = self.config, list[Any](self.model.feature_extractor.conv_layers)
         count = (len(waveform) - config.field) // config.stride + 1
@@ -178,13 +179,18 @@ class ResampledWav2Vec(nn.Module):
         conv = cast("nn.Conv1d", self.model.feature_extractor.conv_layers[0].conv)
         count = (len(waveform) - kernel) // stride + 1
         step = _CHUNK_FRAMES * self.config.stride // stride
-        total = squares = torch.zeros(self.config.conv_d[0], dtype=torch.float64)
+        count_so_far = 0
+        mean = spread = torch.zeros(self.config.conv_d[0], dtype=torch.float64)
         for start in range(0, count, step):
             last = min(count, start + step) - 1
-            x = conv(waveform[None, None, start * stride : last * stride + kernel])[0].double()
-            total, squares = total + x.sum(dim=1), squares + x.square().sum(dim=1)
-        mean = total / count
-        return mean.to(waveform), (squares / count - mean**2).clamp_min(0).to(waveform)
+            variance, middle = torch.var_mean(
+                conv(waveform[None, None, start * stride : last * stride + kernel])[0], dim=1, correction=0
+            )
+            new = last + 1 - start
+            off, share = middle.double() - mean, new / (count_so_far + new)
+            spread = spread + new * variance.double() + off.square() * count_so_far * share
+            mean, count_so_far = mean + off * share, count_so_far + new
+        return mean.to(waveform), (spread / count).to(waveform)
 
 
 def resampled(features: Float[Tensor, "batch conv_d features"], frames: int) -> Float[Tensor, "batch frames conv_d"]:
