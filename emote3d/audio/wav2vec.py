@@ -19,6 +19,8 @@ from emote3d.errors import Emote3DError
 _CHUNK_FRAMES = 64
 """Convolutional features (50 a second) made at a time: what lies between the layers is reused by the allocator and the cache."""
 
+_STATISTICS_ROWS = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wav2VecConfig:
@@ -151,8 +153,7 @@ class ResampledWav2Vec(nn.Module):
     def convolve(self, waveform: Float[Tensor, "samples"]) -> Float[Tensor, "1 conv_d features"]:
         """Convolutional features of a recording of any length in bounded memory; the same as in one go.
 
-        Only the first layer's normalisation sees the whole recording, so its statistics are taken first (combined as Chan,
-        Golub and LeVeque 1979).
+        Only the first layer's normalisation sees the whole recording, so its statistics are taken first.
         """
         config, layers = self.config, list[Any](self.model.feature_extractor.conv_layers)
         count = (len(waveform) - config.field) // config.stride + 1
@@ -174,23 +175,22 @@ class ResampledWav2Vec(nn.Module):
         return torch.cat(parts, dim=2)
 
     def _statistics(self, waveform: Float[Tensor, "samples"]) -> tuple[Tensor, Tensor]:
-        """Mean and variance over time of each channel of the first convolution."""
-        kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
+        """Mean and variance over time of each channel of the first convolution, from those of the samples it sees.
+
+        A channel is w . x with x the samples under the kernel, so its mean is w . E[x] and its variance w' Cov[x] w.
+        """
         conv = cast("nn.Conv1d", self.model.feature_extractor.conv_layers[0].conv)
-        count = (len(waveform) - kernel) // stride + 1
-        step = _CHUNK_FRAMES * self.config.stride // stride
-        count_so_far = 0
-        mean = spread = torch.zeros(self.config.conv_d[0], dtype=torch.float64)
-        for start in range(0, count, step):
-            last = min(count, start + step) - 1
-            variance, middle = torch.var_mean(
-                conv(waveform[None, None, start * stride : last * stride + kernel])[0], dim=1, correction=0
-            )
-            new = last + 1 - start
-            off, share = middle.double() - mean, new / (count_so_far + new)
-            spread = spread + new * variance.double() + off.square() * count_so_far * share
-            mean, count_so_far = mean + off * share, count_so_far + new
-        return mean.to(waveform), (spread / count).to(waveform)
+        kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
+        seen = waveform.unfold(0, kernel, stride)
+        total, products = waveform.new_zeros(kernel, dtype=torch.float64), torch.zeros(kernel, kernel).double()
+        for part in seen.split(_STATISTICS_ROWS):
+            part = part.double()
+            total, products = total + part.sum(dim=0), products + part.T @ part
+        middle = total / len(seen)
+        covariance = products / len(seen) - torch.outer(middle, middle)
+        weight = conv.weight[:, 0].double()
+        mean = weight @ middle + (0.0 if conv.bias is None else conv.bias.double())
+        return mean.to(waveform), ((weight @ covariance) * weight).sum(dim=1).clamp_min(0).to(waveform)
 
 
 def resampled(features: Float[Tensor, "batch conv_d features"], frames: int) -> Float[Tensor, "batch frames conv_d"]:
