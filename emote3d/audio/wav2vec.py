@@ -67,7 +67,7 @@ class Wav2VecConfig:
         """The same as `transformers`' config; `training` are its dropout rates."""
         from transformers import Wav2Vec2Config
 
-        off = dict.fromkeys(
+        off: dict[str, Any] = dict.fromkeys(
             ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "layerdrop"), 0.0
         )
         return Wav2Vec2Config(
