@@ -67,9 +67,10 @@ class Wav2VecConfig:
         """The same as `transformers`' config; `training` are its dropout rates."""
         from transformers import Wav2Vec2Config
 
-        off: dict[str, Any] = dict.fromkeys(
+        off = dict.fromkeys(
             ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "layerdrop"), 0.0
         )
+        dropout: dict[str, Any] = {**off, **training}
         return Wav2Vec2Config(
             conv_dim=self.conv_d,
             conv_kernel=self.conv_kernels,
@@ -86,7 +87,7 @@ class Wav2VecConfig:
             num_conv_pos_embedding_groups=self.position_groups,
             mask_time_prob=0.0,
             mask_feature_prob=0.0,
-            **off | training,
+            **dropout,
         )
 
     @classmethod
