@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from emote3d.errors import Emote3DError
 
-_CHUNK_FRAMES = 3000
-"""Convolutional features (50 a second) made at a time of a long recording."""
+_CHUNK_FRAMES = 64
+"""Convolutional features (50 a second) made at a time: what lies between the layers is reused by the allocator and the cache."""
+
+_STATISTICS_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Wav2VecConfig:
         off = dict.fromkeys(
             ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "layerdrop"), 0.0
         )
+        dropout: dict[str, Any] = {**off, **training}
         return Wav2Vec2Config(
             conv_dim=self.conv_d,
             conv_kernel=self.conv_kernels,
@@ -84,7 +87,7 @@ class Wav2VecConfig:
             num_conv_pos_embedding_groups=self.position_groups,
             mask_time_prob=0.0,
             mask_feature_prob=0.0,
-            **off | training,
+            **dropout,
         )
 
     @classmethod
@@ -173,18 +176,22 @@ class ResampledWav2Vec(nn.Module):
         return torch.cat(parts, dim=2)
 
     def _statistics(self, waveform: Float[Tensor, "samples"]) -> tuple[Tensor, Tensor]:
-        """Mean and variance over time of each channel of the first convolution."""
-        kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
+        """Mean and variance over time of each channel of the first convolution, from those of the samples it sees.
+
+        A channel is w . x with x the samples under the kernel, so its mean is w . E[x] and its variance w' Cov[x] w.
+        """
         conv = cast("nn.Conv1d", self.model.feature_extractor.conv_layers[0].conv)
-        count = (len(waveform) - kernel) // stride + 1
-        step = _CHUNK_FRAMES * self.config.stride // stride
-        total = squares = torch.zeros(self.config.conv_d[0], dtype=torch.float64)
-        for start in range(0, count, step):
-            last = min(count, start + step) - 1
-            x = conv(waveform[None, None, start * stride : last * stride + kernel])[0].double()
-            total, squares = total + x.sum(dim=1), squares + x.square().sum(dim=1)
-        mean = total / count
-        return mean.to(waveform), (squares / count - mean**2).clamp_min(0).to(waveform)
+        kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
+        seen = waveform.unfold(0, kernel, stride)
+        total, products = waveform.new_zeros(kernel, dtype=torch.float64), torch.zeros(kernel, kernel).double()
+        for part in seen.split(_STATISTICS_ROWS):
+            part = part.double()
+            total, products = total + part.sum(dim=0), products + part.T @ part
+        middle = total / len(seen)
+        covariance = products / len(seen) - torch.outer(middle, middle)
+        weight = conv.weight[:, 0].double()
+        mean = weight @ middle + (0.0 if conv.bias is None else conv.bias.double())
+        return mean.to(waveform), ((weight @ covariance) * weight).sum(dim=1).clamp_min(0).to(waveform)
 
 
 def resampled(features: Float[Tensor, "batch conv_d features"], frames: int) -> Float[Tensor, "batch frames conv_d"]:

@@ -33,7 +33,8 @@ class ScriptedNet(nn.Module):
         except (RuntimeError, ValueError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise Emote3DError(f"{path} is no TorchScript network ({reason}); save it with torch.jit.save") from error
-        self.net.requires_grad_(False)
+        for weight in self.net.parameters():
+            weight.requires_grad_(False)
 
     def read(self, seen: Float[Tensor, "batch frames *rest"]) -> Float[Tensor, "batch frames d"]:
         """Features of each frame."""

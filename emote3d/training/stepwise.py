@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
@@ -73,7 +74,7 @@ def run_training(task: StepwiseTask, runs: Path, steps: int, machines: Machines)
             use_distributed_sampler=False,
             sync_batchnorm=machines.devices * machines.nodes > 1 and torch.cuda.is_available(),
         )
-    except (lightning.fabric.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise Emote3DError(f"cannot train on these machines: {str(error).splitlines()[0]}") from error
     # the state is our own file in the runs folder; Lightning needs its non-tensor members
     trainer.fit(task, ckpt_path=newest_state(runs), weights_only=False)
