@@ -43,6 +43,6 @@ const exported = await tab.evaluate(async () => {
   const answer = await fetch('/export/csv', { method: 'POST', body });
   return (await answer.text()).split('\n').length;
 });
-const facts = await tab.evaluate('({ frames: window.emote3d.rows.length, shapes: window.emote3d.avatar.shapes })');
-console.log(JSON.stringify({ problems, foreign, failure, spoken: spoken.size, exported, ...facts }));
+const shapes = await tab.evaluate('window.emote3d.avatar.shapes');
+console.log(JSON.stringify({ problems, foreign, failure, spoken: spoken.size, exported, frames: rows.length, shapes }));
 await browser.close();

@@ -46,7 +46,8 @@ async function playFile(file) {
   const source = context.createBufferSource();
   source.buffer = buffer;
   source.connect(context.destination);
-  let sent = 0, began = null, flushed = false;
+  let sent = 0, began = null, flushed = false, complete = false;
+  live.onflushed = () => { complete = true; };
   const now = () => (began === null ? 0 : (performance.now() - began) / 1000);
   const pump = setInterval(() => {
     while (sent < pcm.length && sent / live.sampleRate < now() + AHEAD_S) {
@@ -56,7 +57,7 @@ async function playFile(file) {
     }
     if (sent >= pcm.length && !flushed) { live.flush(); flushed = true; }
     if (began === null && state.rows.length > 3) { began = performance.now(); source.start(); }
-    if (began !== null && now() > seconds + 0.3) finish();
+    if (complete && began !== null && now() > seconds + 0.3) finish();
   }, 20);
   const end = () => { clearInterval(pump); context.close(); };
   const finish = () => { say(`${file.name}: ${state.rows.length} frames. Export them, or drop another file.`); stop(); };
