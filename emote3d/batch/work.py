@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from emote3d.files import atomic_path
 if TYPE_CHECKING:
     from emote3d.pipeline import Emote3D
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp(\.[a-z0-9]+)?$")
+"""Names that `emote3d.files.atomic_path` gives."""
 RECORDS = ".batch"
 """Folder beside the outputs with a record of each line that is done."""
 
@@ -54,6 +57,14 @@ def work(job: Job) -> Outcome:
         return Outcome(id=job.id, error=str(error))
     except Exception as error:
         return Outcome(id=job.id, error=f"{type(error).__name__}: {error}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files of workers that were killed; nobody may be writing there any more."""
+    for place in (folder, folder / RECORDS):
+        for path in place.glob(".*.tmp*"):
+            if _TEMPORARY.match(path.name):
+                path.unlink(missing_ok=True)
 
 
 def _record(job: Job) -> Path:

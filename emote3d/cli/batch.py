@@ -43,7 +43,7 @@ class Batch(Reporting):
         """Do what is not done yet; lines that failed are listed in failures.csv."""
         from emote3d.batch.engines import by_processes, by_ray
         from emote3d.batch.manifest import Asked, read_manifest
-        from emote3d.batch.work import is_done
+        from emote3d.batch.work import is_done, sweep
 
         began_s = time.monotonic()
         self._check()
@@ -60,6 +60,7 @@ class Batch(Reporting):
                 if outcome.error is not None:
                     failed.append(outcome)
                     self.say(f"{outcome.id}: {outcome.error}")
+        sweep(self.folder)
         self._list(failed)
         seconds = round(time.monotonic() - began_s, 2)
         done = len(left) - len(failed)
