@@ -17,8 +17,8 @@ from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
 from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
-from emote3d.cli.train import Train
 from emote3d.cli.serve import Serve, View
+from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
 
 
