@@ -6,13 +6,12 @@ import asyncio
 import ipaddress
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from emote3d.errors import Emote3DError
 from emote3d.stream.model import LiveModel
@@ -23,6 +22,7 @@ from emote3d.stream.server.session import Closed, Session
 
 PATH = "/v1/stream"
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVER: web.AppKey[LiveServer] = web.AppKey("server")
 
 
@@ -87,7 +87,8 @@ class LiveServer:
 
 def make_app(server: LiveServer, local: bool) -> web.Application:
     """The routes; a local server answers to local names only, and to no page from elsewhere."""
-    app = web.Application(middlewares=[_guard(local)], client_max_size=1 << 26)
+    guards = [_own_pages_only, *([_local_names_only] if local else [])]
+    app = web.Application(middlewares=guards, client_max_size=1 << 26)
     app[SERVER] = server
     app.router.add_get("/health", _health)
     app.router.add_get("/metrics", _metrics)
@@ -96,20 +97,22 @@ def make_app(server: LiveServer, local: bool) -> web.Application:
     return app
 
 
-def _guard(local: bool) -> Middleware:
-    """Refuse pages of other origins, and other names for the loopback address (DNS rebinding)."""
+@web.middleware
+async def _local_names_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse other names for the loopback address (DNS rebinding)."""
+    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
+    if host not in _LOCAL_NAMES:
+        raise web.HTTPForbidden(text=f"this server answers to {', '.join(sorted(_LOCAL_NAMES))} only")
+    return await handler(request)
 
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
-        if local and host not in _LOCAL_NAMES:
-            raise web.HTTPForbidden(text=f"this server answers to {', '.join(sorted(_LOCAL_NAMES))} only")
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-            raise web.HTTPForbidden(text="pages from elsewhere may not use this server")
-        return await handler(request)
 
-    return guard
+@web.middleware
+async def _own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse pages of other origins."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise web.HTTPForbidden(text="pages from elsewhere may not use this server")
+    return await handler(request)
 
 
 async def _health(request: web.Request) -> web.Response:
