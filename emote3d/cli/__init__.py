@@ -11,11 +11,13 @@ from typing import Annotated, Protocol
 
 import tyro
 
+from emote3d.cli.batch import Batch
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
 from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
+from emote3d.cli.serve import Serve, View
 from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
 
@@ -36,6 +38,9 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "explain": (Explain, "What the face of a motion file does: emotions and why, action units, blinks, looks, nods."),
     "train": (Train, "Train FLINT, EMOTE, or the networks that judge them."),
     "retarget": (Retarget, "A motion for another face, model or rig: FLAME, SMPL-X, ARKit, your GLB or VRM."),
+    "batch": (Batch, "Many recordings at once: a manifest, by processes or Ray, resumable."),
+    "serve": (Serve, "Live faces for other programs: WebSocket, Live Link Face, VMC."),
+    "view": (View, "A local page to try everything: microphone, files, sliders, export."),
 }
 """Name on the command line, options, one line of help."""
 

@@ -1,0 +1,101 @@
+"""Where the lines of a manifest are worked on: processes of this machine, or a Ray cluster. Both give the same files."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+
+from emote3d.batch.manifest import Job
+from emote3d.batch.work import Outcome, work
+from emote3d.errors import Emote3DError
+
+_ATTEMPTS = 3
+_WAITING_PER_WORKER = 2
+
+
+def by_processes(jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
+    """Work in processes; gives outcomes as they come.
+
+    A worker that dies takes its pool along: what was going on is then done over again, line by line in a process of its own, so that
+    a line that kills its worker fails alone.
+    """
+    waiting = iter(jobs)
+    while True:
+        suspects: list[Job] = []
+        yield from _pool(waiting, workers, suspects)
+        if not suspects:
+            return
+        for job in suspects:
+            yield _alone(job)
+
+
+def _pool(waiting: Iterator[Job], workers: int, suspects: list[Job]) -> Iterator[Outcome]:
+    """Run one pool until nothing waits or it breaks; what was going on then is left in `suspects`."""
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        going: dict[Future[Outcome], Job] = {}
+        while True:
+            room = 0 if suspects else _WAITING_PER_WORKER * workers - len(going)
+            for job in islice(waiting, room):
+                try:
+                    going[pool.submit(work, job)] = job
+                except BrokenProcessPool:
+                    suspects.append(job)
+                    break
+            if not going:
+                return
+            for future in wait(going, return_when=FIRST_COMPLETED).done:
+                job = going.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    suspects.append(job)
+
+
+def _alone(job: Job) -> Outcome:
+    """A line in a process of its own, tried several times."""
+    for _ in range(_ATTEMPTS):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            try:
+                return pool.submit(work, job).result()
+            except BrokenProcessPool:
+                continue
+    return Outcome(id=job.id, error=f"its worker was killed {_ATTEMPTS} times (memory?)")
+
+
+def by_ray(jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
+    """Work on a Ray cluster: the one of RAY_ADDRESS, else one on this machine. Folders must be shared by its machines.
+
+    Raises:
+        Emote3DError: Ray is not installed, or no cluster answers.
+    """
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ImportError as error:
+        raise Emote3DError("--engine ray needs Ray: pip install 'emote3d[ray]'") from error
+    import os
+
+    try:
+        here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, "include_dashboard": False}
+        ray.init(log_to_driver=False, logging_level="error", **here)  # pyright: ignore[reportArgumentType]
+    except (ConnectionError, RuntimeError) as error:
+        raise Emote3DError(f"no Ray cluster: {error}") from error
+    remote = ray.remote(num_cpus=1, max_retries=_ATTEMPTS)(work)
+    waiting, going = iter(jobs), {}
+    try:
+        while True:
+            for job in islice(waiting, _WAITING_PER_WORKER * workers - len(going)):
+                going[remote.remote(job)] = job
+            if not going:
+                return
+            done, _ = ray.wait(list(going))
+            job = going.pop(done[0])
+            try:
+                yield ray.get(done[0])
+            except RayError as error:
+                yield Outcome(id=job.id, error=f"its worker was lost: {str(error).splitlines()[0]}")
+    finally:
+        ray.shutdown()
