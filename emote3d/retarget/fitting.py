@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.optimize import lsq_linear
 
@@ -39,17 +39,16 @@ def fit_shapes(face: Face, shapes_mm: Float[ndarray, "52 verts 3"], weights: Flo
     used = weights > 0
     root = np.sqrt(weights[used])[:, None]
     solver = _Solver(face, used, root)
-    jacobian = solver.jacobian(np.zeros(3))
-    metric = jacobian.T @ jacobian
     n = face.coefficients
+    jacobian = solver.jacobian(np.zeros(n + 3), np.arange(n + 3))
+    metric = jacobian.T @ jacobian
     matrix = np.zeros((len(ARKIT_52), n + 3))
     for index, name in enumerate(ARKIT_52):
         goal = (shapes_mm[index, used] * root).ravel()
         if name in JAW_SHAPES:
             matrix[index] = solver.with_jaw(goal)
         else:
-            free = np.arange(n + 3) < n
-            matrix[index] = _bounded(metric, jacobian.T @ goal, free)
+            matrix[index, :n] = _bounded(metric[:n, :n], jacobian[:, :n].T @ goal, _limits(n)[:n])
     reached = face.posed_mm(matrix[:, :n], matrix[:, n:]) - face.rest.vertices_mm
     return Fit(matrix, metric, reached)
 
@@ -65,39 +64,37 @@ class _Solver:
         return (moved * self.root).reshape(len(moved), -1)
 
     def jacobian(
-        self, jaw: Float[ndarray, "3"], expression: ndarray | None = None
-    ) -> Float[ndarray, "rows parameters"]:
-        """Change of the weighted displacement with each parameter, around a pose."""
+        self, pose: Float[ndarray, "parameters"], columns: Int[ndarray, "chosen"]
+    ) -> Float[ndarray, "rows chosen"]:
+        """Change of the weighted displacement with some of the parameters, around a pose."""
         n = self.face.coefficients
-        expression = np.zeros(n) if expression is None else expression
-        base = np.concatenate([expression, jaw])
-        steps = np.diag(np.r_[np.ones(n), np.full(3, _SMALL_RAD)])
-        poses = np.concatenate([base[None], base + steps])
+        size = np.where(columns < n, 1.0, _SMALL_RAD)
+        poses = np.tile(pose, (len(columns) + 1, 1))
+        poses[1 + np.arange(len(columns)), columns] += size
         moved = self.displaced(poses[:, :n], poses[:, n:])
-        return ((moved[1:] - moved[0]) / steps.diagonal()[:, None]).T
+        return ((moved[1:] - moved[0]) / size[:, None]).T
 
     def with_jaw(self, goal: Float[ndarray, "rows"]) -> Float[ndarray, "parameters"]:
-        """Gauss-Newton: the jaw turns the lower face, so expressions under it must be solved for anew."""
+        """Gauss-Newton, the jaw first: it turns the lower face, so expressions under it must be solved for anew."""
         n = self.face.coefficients
         found = np.zeros(n + 3)
         for step in range(_STEPS):
-            jacobian = self.jacobian(found[n:], found[:n])
+            columns = np.arange(n if step < _STEPS // 2 else 0, n + 3)
+            jacobian = self.jacobian(found, columns)
             residual = goal - self.displaced(found[None, :n], found[None, n:])[0]
-            free = np.arange(n + 3) >= n if step < 2 else np.ones(n + 3, dtype=bool)
-            found = _bounded(jacobian.T @ jacobian, jacobian.T @ (residual + jacobian @ found), free, found)
+            right = jacobian.T @ (residual + jacobian @ found[columns])
+            found[columns] = _bounded(jacobian.T @ jacobian, right, _limits(n)[columns])
         return found
 
 
+def _limits(coefficients: int) -> Float[ndarray, "parameters"]:
+    return np.r_[np.full(coefficients, BOUND), np.full(3, JAW_BOUND_RAD)]
+
+
 def _bounded(
-    normal: Float[ndarray, "p p"], right: Float[ndarray, "p"], free: Bool[ndarray, "p"], fixed: ndarray | None = None
+    normal: Float[ndarray, "p p"], right: Float[ndarray, "p"], limits: Float[ndarray, "p"]
 ) -> Float[ndarray, "p"]:
-    """Minimise x' normal x - 2 right' x over the free entries within the bounds; the others keep their value."""
-    result = np.zeros(len(right)) if fixed is None else fixed.copy()
-    limits = np.r_[np.full(len(right) - 3, BOUND), np.full(3, JAW_BOUND_RAD)][free]
-    right = right[free] - normal[np.ix_(free, ~free)] @ result[~free]
-    part = normal[np.ix_(free, free)]
-    ridge = _RIDGE * float(np.median(np.diagonal(part))) + 1e-9
-    factor = np.linalg.cholesky(part + ridge * np.eye(len(part)))
-    goal = np.linalg.solve(factor, right)
-    result[free] = lsq_linear(factor.T, goal, bounds=(-limits, limits), method="bvls").x
-    return result
+    """Minimise x' normal x - 2 right' x within the limits, large coefficients disliked a little."""
+    ridge = _RIDGE * float(np.median(np.diagonal(normal))) + 1e-9
+    factor = np.linalg.cholesky(normal + ridge * np.eye(len(normal)))
+    return lsq_linear(factor.T, np.linalg.solve(factor, right), bounds=(-limits, limits), method="bvls").x
