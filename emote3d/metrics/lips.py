@@ -162,7 +162,7 @@ def _spoken_closures(clip: TimedSpeech) -> list[tuple[float, float]]:
     closing = [PHONES[symbol].lip_closure == 1 for symbol in clip.phone]
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.array(closing, np.int8), [0]])))
     found = []
-    for first, after in list(pairwise(edges))[::2]:
+    for first, after in list(pairwise(edges.tolist()))[::2]:
         sides = [clip.phone[index] for index in (first - 1, after) if 0 <= index < len(clip.phone)]
         if len(sides) == 2 and all(PHONES[symbol].manner != "silence" for symbol in sides):
             found.append((float(clip.start_s[first]), float(clip.end_s[after - 1])))
