@@ -54,15 +54,15 @@ def mouth_curves(avatar: BodyModel, motion: Motion) -> MouthCurves:
     rest_m = head.landmarks(head.rest().vertices_m)
     gaps, tucks = [], []
     with torch.inference_mode():
-        for mesh in head.pose_chunks(Motion(face=_held(motion.face), fps=motion.fps)):
+        for mesh in head.pose_chunks(Motion(face=still_head(motion.face), fps=motion.fps)):
             landmarks_m = head.landmarks(mesh.vertices_m)
             gaps.append(1000 * lip_gap(landmarks_m))
             tucks.append(1000 * (rest_m[:, lower, 2] - landmarks_m[:, lower, 2]).mean(dim=1))
     return MouthCurves(gap_mm=torch.cat(gaps).double().numpy(), tuck_mm=torch.cat(tucks).double().numpy())
 
 
-def _held(face: FaceMotion) -> FaceMotion:
-    """The face on a head that does not move."""
+def still_head(face: FaceMotion) -> FaceMotion:
+    """The same face on a head that does not move."""
     return FaceMotion(
         expression=face.expression,
         basis=face.basis,
