@@ -19,8 +19,8 @@ import torch
 from emote3d.audio.load import load_speech
 from emote3d.body import BodyModel, open_avatar
 from emote3d.errors import Emote3DError
-from emote3d.export import write_video
 from emote3d.export.film import posed, set_up
+from emote3d.export.video import write_video
 from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
 from emote3d.performers import load_performer

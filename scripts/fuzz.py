@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -80,6 +81,7 @@ def _config(path: Path) -> object:
 def _sounds(folder: Path) -> list[tuple[str, bytes]]:
     """Short recordings in several containers."""
     import av
+    from av.audio.stream import AudioStream
 
     samples = (8000 * np.sin(np.arange(6400) * 0.07)).astype(np.int16)
     found = []
@@ -93,7 +95,7 @@ def _sounds(folder: Path) -> list[tuple[str, bytes]]:
         path = folder / f"seed{suffix}"
         rate = 48000 if codec == "libopus" else 16000
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=rate, layout="mono")
+            stream = cast("AudioStream", container.add_stream(codec, rate=rate, layout="mono"))
             resampler = av.AudioResampler(
                 format=stream.format.name, layout="mono", rate=rate, frame_size=stream.frame_size or 0
             )

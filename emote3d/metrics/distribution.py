@@ -18,8 +18,8 @@ def frechet_distance(a: Float[np.ndarray, "samples_a features"], b: Float[np.nda
     """
     mean = a.mean(axis=0) - b.mean(axis=0)
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    root = np.asarray(sqrtm(cov_a @ cov_b))
-    return max(0.0, float(mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2 * np.trace(root.real)))
+    root = np.real(np.asarray(sqrtm(cov_a @ cov_b)))
+    return max(0.0, float(mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2 * np.trace(root)))
 
 
 def seed_diversity(samples: Sequence[Float[np.ndarray, "frames features"]]) -> float:

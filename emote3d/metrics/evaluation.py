@@ -116,8 +116,8 @@ def compare_bodies(pred: BodyMotion, ref: BodyMotion, skeleton: BodyModel, fps: 
     error_mm = 1000 * np.linalg.norm(positions[0] - positions[1], axis=-1).mean(axis=1)
     figures = {
         "joint_error_mm": float(error_mm.mean()),
-        "lvd_m_per_s": body_metrics.lvd(*positions, fps),
-        "srgr": body_metrics.srgr(*positions),
+        "lvd_m_per_s": body_metrics.lvd(positions[0], positions[1], fps),
+        "srgr": body_metrics.srgr(positions[0], positions[1]),
     }
     for name, points, body in zip(("", "reference_"), positions, (pred, ref), strict=True):
         flat = points.reshape(len(points), -1)

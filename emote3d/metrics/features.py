@@ -25,6 +25,14 @@ class FeatureConfig:
     features: int = 64
 
 
+def _half(inputs: int, outputs: int) -> nn.Conv1d:
+    return nn.Conv1d(inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+
+def _double(inputs: int, outputs: int) -> nn.ConvTranspose1d:
+    return nn.ConvTranspose1d(inputs, outputs, kernel_size=4, stride=2, padding=1)
+
+
 class MotionFeatures(nn.Module):
     """Windows of 6D rotations to features and back."""
 
@@ -32,15 +40,14 @@ class MotionFeatures(nn.Module):
         super().__init__()
         self.config = config
         width, channels = config.hidden, 6 * config.joints
-        halve = {"kernel_size": 4, "stride": 2, "padding": 1}
+        bottom = width * config.window_frames // 8
         self.down = nn.Sequential(
-            nn.Conv1d(channels, width, **halve), nn.GELU(), nn.Conv1d(width, width, **halve), nn.GELU(),
-            nn.Conv1d(width, width, **halve), nn.GELU(), nn.Flatten(), nn.Linear(width * config.window_frames // 8, config.features),
+            _half(channels, width), nn.GELU(), _half(width, width), nn.GELU(), _half(width, width), nn.GELU(),
+            nn.Flatten(), nn.Linear(bottom, config.features),
         )  # fmt: skip
         self.up = nn.Sequential(
-            nn.Linear(config.features, width * config.window_frames // 8), nn.Unflatten(1, (width, -1)), nn.GELU(),
-            nn.ConvTranspose1d(width, width, **halve), nn.GELU(), nn.ConvTranspose1d(width, width, **halve), nn.GELU(),
-            nn.ConvTranspose1d(width, channels, **halve),
+            nn.Linear(config.features, bottom), nn.Unflatten(1, (width, -1)), nn.GELU(),
+            _double(width, width), nn.GELU(), _double(width, width), nn.GELU(), _double(width, channels),
         )  # fmt: skip
 
     def encode(self, windows: Float[Tensor, "windows frames channels"]) -> Float[Tensor, "windows features"]:

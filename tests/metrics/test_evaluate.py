@@ -83,7 +83,7 @@ def test_twice_the_amplitude_moves_the_amplitude_and_not_the_lag(figures):
     assert found["mouth_lag_frames"] == 0
     assert found["mouth_correlation_at_lag"] > 0.999
     assert found["mouth_amplitude_ratio"] == pytest.approx(2, abs=0.02)
-    assert found["lve_mm"] > 1 > 10 * found["eve_mm"]
+    assert found["lve_mm"] > max(1, 15 * found["eve_mm"])  # cheeks pull a little at the lower lids
 
 
 def test_a_frozen_upper_face_moves_only_its_measures(figures):
