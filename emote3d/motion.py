@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tokenize
 import typing
 import zipfile
 import zlib
@@ -21,6 +22,11 @@ from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
 
 RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
+DAMAGED_NPZ = (
+    OSError, ValueError, EOFError, KeyError, SyntaxError, RuntimeError, OverflowError, MemoryError,
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy and zipfile raise for damaged files."""
 _SHAPES: dict[str, tuple[int | None, ...]] = {
     "expression": (None, None),
     "basis": (),
@@ -124,7 +130,7 @@ def load_motion(path: str | Path) -> Motion:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED_NPZ as error:
         raise Emote3DError(f"{path} cannot be read as a motion: {error}; make one with emote3d animate") from error
     if "fps" not in arrays or not arrays.keys() & {"expression", "joints_axis_angle"}:
         raise Emote3DError(f"{path} holds no motion of emote3d (fps with expression or joints_axis_angle)")

@@ -1,8 +1,9 @@
-"""Measure the face on real recordings with phone times that were never trained on:
+"""Measure the face on real recordings that were never trained on, ours beside a peer:
 
-    python scripts/evaluate_face.py --data ../shared/data
+    python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
-Recordings: `mfa` (hand-checked TextGrid) and the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722, aligned by pocketsphinx.
+Phones: `mfa` (hand-checked TextGrid) and the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722, aligned by pocketsphinx.
+Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
 
 from __future__ import annotations
@@ -10,23 +11,35 @@ from __future__ import annotations
 import json
 import platform
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
 
 from emote3d import Direction
-from emote3d.audio.hearing import hear
 from emote3d.audio.load import load_speech
 from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.espeak import Espeak
+from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve
 from emote3d.data.labels import textgrid_speech
 from emote3d.data.timed import TimedSpeech
-from emote3d.metrics.lips import lip_report
-from emote3d.pipeline import MOTION_FPS, Emote3D
+from emote3d.metrics.curves import best_lag, correlation, jerk
+from emote3d.metrics.lips import LipReport, lip_report
+from emote3d.metrics.mouth import mouth_curves
+from emote3d.names import ARKIT_52
+from emote3d.pipeline import Emote3D
 from emote3d.records import Speech
-from emote3d.training.geometry import lip_gap
+
+if __package__:
+    from scripts.peer_rhubarb import PeerMouth, rhubarb_mouth
+else:
+    from peer_rhubarb import PeerMouth, rhubarb_mouth
+
+RATE = 30
+"""Frames per second at which everything is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,67 +47,205 @@ class Options:
     """What to measure."""
 
     data: Path = Path("../shared/data")
-    """Folder with `mfa` and `asterisk`."""
+    """Folder with `mfa`, `asterisk` and `facegood`."""
     prompts: Path = Path("/usr/share/asterisk/sounds/en")
     """Folder of the English Asterisk prompts."""
     checkpoint: Path | None = None
     emotion: str = "neutral"
+    peer: Literal["none", "rhubarb", "rhubarb-text", "loudness"] = "none"
+    """Rhubarb without or with the transcript; or a mouth that opens with the loudness, which shows what is too easy."""
+    takes: tuple[str, ...] = ("1114_3_15",)
+    """FACEGOOD takes held out of training."""
+    limit: int = 99
+    """Recordings with phones to take at most."""
+    json: Path | None = None
+    """File for all figures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A recording whose phones are known."""
+
+    speech: Speech
+    phones: TimedSpeech
+    text: str
+
+
+Performer = Callable[[Speech, int, str], PeerMouth]
+"""Recording, frames at `RATE` and transcript to a mouth."""
 
 
 def _samples(speech: Speech) -> np.ndarray:
     return (speech.waveform.numpy() * 32767).astype(np.int16)
 
 
-def clips(options: Options) -> dict[str, tuple[Speech, TimedSpeech]]:
+def clips(options: Options) -> dict[str, Recording]:
     """The held-out recordings with their phones."""
-    found: dict[str, tuple[Speech, TimedSpeech]] = {}
+    found: dict[str, Recording] = {}
     mfa = options.data / "mfa" / "acoustic_corpus.wav"
     speech = load_speech(mfa)
-    found["mfa"] = speech, textgrid_speech(_samples(speech), mfa.with_suffix(".TextGrid"))
+    words = mfa.with_suffix(".txt").read_text(encoding="utf-8")
+    timed = textgrid_speech(_samples(speech), mfa.with_suffix(".TextGrid"))
+    found["mfa"] = Recording(speech=speech, phones=timed, text=words)
     aligner = Aligner(Espeak())
     for line in (options.data / "asterisk" / "core-sounds-en.txt").read_text(encoding="utf-8").splitlines():
         name, _, text = line.partition(":")
         path = options.prompts / f"{name}.g722"
-        if name.startswith("demo-") and path.exists():
+        if name.startswith("demo-") and path.exists() and len(found) < options.limit:
             speech = load_speech(path)
             aligned = aligner.align(_samples(speech), spoken_words(text))
             if aligned is not None:
-                found[name] = speech, aligned.speech
+                found[name] = Recording(speech=speech, phones=aligned.speech, text=" ".join(spoken_words(text)))
     return found
 
 
-def main(options: Options) -> None:
-    """Print one line a recording and the totals."""
-    engine = Emote3D.from_pretrained(options.checkpoint)
-    head = engine.avatar.cropped("head")
-    totals = dict.fromkeys(("closures", "closed", "vowels", "closed_vowels"), 0)
-    lags, audio_s, compute_s = [], 0.0, 0.0
-    for name, (speech, phones) in clips(options).items():
-        began = time.perf_counter()
-        motion = engine.animate(speech, Direction(emotion=options.emotion))
-        compute_s += time.perf_counter() - began
-        audio_s += speech.duration_s
-        gap = np.concatenate([lip_gap(head.landmarks(mesh.vertices_m)).numpy() for mesh in head.pose_chunks(motion)])
-        _, loudness = hear(engine.face.audio, speech, MOTION_FPS)
-        report = lip_report(gap, phones, loudness.numpy(), MOTION_FPS)
-        for key in totals:
-            totals[key] += asdict(report)[key]
-        lags.append(report.lag_frames)
-        print(
-            f"{name:22s} closures {report.closed:3d}/{report.closures:<3d} closed open vowels "
-            f"{report.closed_vowels:2d}/{report.vowels:<3d} lag {report.lag_frames:+d} r {report.correlation:.2f}"
+def loudness(speech: Speech, frames: int) -> np.ndarray:
+    """Level of the voice in a window of 1/15 s about each frame: dB over a floor 60 dB under the loudest."""
+    samples = speech.waveform.double().numpy()
+    half = speech.sample_rate // RATE
+    padded = np.concatenate([np.zeros(half), samples, np.zeros(half + speech.sample_rate)])
+    starts = (np.arange(frames) * speech.sample_rate / RATE).astype(int)
+    power = np.array([np.mean(np.square(padded[start : start + 2 * half])) for start in starts])
+    return np.maximum(10 * np.log10(np.maximum(power, 1e-12) / max(power.max(), 1e-12)), -60) + 60
+
+
+def ours(engine: Emote3D, options: Options) -> Performer:
+    """Our face: the mouth of the open avatar."""
+
+    def perform(speech: Speech, frames: int, _text: str) -> PeerMouth:
+        motion = engine.animate(speech, Direction(emotion=options.emotion), fps=RATE)
+        assert motion.face is not None
+        mouth = mouth_curves(engine.avatar, motion)
+        rounding = motion.face.expression[:, [ARKIT_52.index(name) for name in ("mouthPucker", "mouthFunnel")]]
+        fit = _fitted(frames)
+        return PeerMouth(
+            gap=fit(mouth.gap_mm), rounding=fit(rounding.sum(1).double().numpy()), teeth_on_lip=fit(mouth.teeth_on_lip)
         )
+
+    return perform
+
+
+def _fitted(frames: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Cut or hold a curve to a number of frames."""
+    return lambda curve: curve[np.minimum(np.arange(frames), len(curve) - 1)]
+
+
+def peer(name: str) -> Performer:
+    """The peer's mouth."""
+    if name == "loudness":
+
+        def loud(speech: Speech, frames: int, _text: str) -> PeerMouth:
+            gap = np.maximum(loudness(speech, frames) - 20, 0)
+            return PeerMouth(gap=gap, rounding=np.zeros(frames), teeth_on_lip=np.zeros(frames, bool))
+
+        return loud
+    return lambda speech, frames, text: rhubarb_mouth(_samples(speech), frames, RATE, text if "text" in name else "")
+
+
+def measure_phones(recordings: dict[str, Recording], perform: Performer) -> tuple[LipReport, dict[str, LipReport]]:
+    """Closures, teeth and timing of each recording and of all together."""
+    reports = {}
+    for name, recording in recordings.items():
+        frames = max(1, round(recording.speech.duration_s * RATE))
+        mouth = perform(recording.speech, frames, recording.text)
+        reports[name] = lip_report(
+            mouth.gap, recording.phones, loudness(recording.speech, frames), RATE, mouth.teeth_on_lip
+        )
+    return sum(reports.values(), LipReport()), reports
+
+
+def measure_takes(options: Options, perform: Performer) -> dict[str, dict[str, float]]:
+    """Correlation with real face motion, take by take."""
+    folder, results = options.data / "facegood", {}
+    for name in options.takes:
+        take = load_take(folder, name)
+        jaw, rounding = jaw_curve(take), rounding_curve(take)
+        speech = load_speech(folder / "wav" / f"{name}.wav")
+        mouth = perform(speech, len(jaw), "")
+        lag, at_lag = best_lag(mouth.gap, jaw)
+        results[name] = {
+            "gap_correlation": correlation(mouth.gap, jaw),
+            "rounding_correlation": correlation(mouth.rounding, rounding),
+            "gap_lag_frames": lag,
+            "gap_correlation_at_lag": at_lag,
+        }
+    return results
+
+
+def measure_coefficients(options: Options, engine: Emote3D) -> dict[str, dict[str, float]]:
+    """Jaw coefficient against the real jaw, and jerk of each coefficient over that of the real motion."""
+    folder, results = options.data / "facegood", {}
+    for name in options.takes:
+        take = load_take(folder, name)
+        speech = load_speech(folder / "wav" / f"{name}.wav")
+        motion = engine.animate(speech, Direction(emotion=options.emotion), fps=FPS)
+        assert motion.face is not None
+        face = _fitted(len(jaw_curve(take)))(motion.face.expression.double().numpy())
+        lag, _ = best_lag(face[:, ARKIT_52.index("jawOpen")], jaw_curve(take))
+        ratios, relative = {}, {}
+        for coefficient, columns in ARKIT_LIKE.items():
+            real, made = np.sum([take[column] for column in columns], axis=0), face[:, ARKIT_52.index(coefficient)]
+            if real.std() > 0.005:
+                ratios[coefficient] = float(jerk(made, FPS) / jerk(real, FPS))
+                relative[coefficient] = ratios[coefficient] * float(real.std() / max(made.std(), 1e-6))
+        results[name] = {
+            "jaw_correlation": correlation(face[:, ARKIT_52.index("jawOpen")], jaw_curve(take)),
+            "jaw_lag_frames": float(lag),
+            "jerk_ratio_mean": float(np.mean(list(ratios.values()))),
+            "jerk_ratio_max": max(ratios.values()),
+            "jerk_ratio_mean_at_equal_amplitude": float(np.mean(list(relative.values()))),
+            **{f"jerk_ratio_{key}": value for key, value in ratios.items()},
+        }
+    return results
+
+
+def summary(report: LipReport) -> dict[str, float]:
+    """The bars of the lips."""
+    return {
+        "closure_recall": report.recall,
+        "false_closures_on_open_vowels": report.false_closures,
+        "closed_inside_other_phones": report.closed_elsewhere,
+        "closure_timing_error_ms": 1000 * report.timing_error_s,
+        "teeth_on_lip_in_f_v": report.teeth_share,
+        "median_lag_frames": report.lag_frames,
+        "loudness_correlation": report.correlation,
+    }
+
+
+def show(title: str, report: LipReport, reports: dict[str, LipReport]) -> None:
+    """One line a recording, and the totals."""
     print(
-        json.dumps(
-            {
-                "machine": platform.machine(),
-                "closure_recall": round(totals["closed"] / totals["closures"], 3),
-                "false_closures_on_open_vowels": round(totals["closed_vowels"] / totals["vowels"], 3),
-                "median_lag_frames": float(np.median(lags)),
-                "audio_to_parameters_x_real_time": round(compute_s / audio_s, 3),
-            }
-        )
+        f"{title}: recording, closed p b m, closed open vowels, closed elsewhere, teeth on f v, timing, lag to loudness"
     )
+    for name, one in [*reports.items(), ("all", report)]:
+        print(
+            f"  {name:22s} {one.closed:3d}/{one.closures:<3d} {one.closed_vowels:2d}/{one.vowels:<3d} "
+            f"{one.closed_elsewhere:6.1%}  {one.on_teeth:2d}/{one.lip_teeth:<3d} {1000 * one.timing_error_s:4.0f} ms "
+            f"{one.lag_frames:+.1f} (r {one.correlation:.2f})"
+        )
+
+
+def main(options: Options) -> None:
+    """Measure ours, and the peer in the same run."""
+    engine = Emote3D.from_pretrained(options.checkpoint)
+    performers = {"emote3d": ours(engine, options)}
+    if options.peer != "none":
+        performers[options.peer] = peer(options.peer)
+    recordings = clips(options)
+    audio_s = sum(recording.speech.duration_s for recording in recordings.values())
+    results: dict[str, object] = {"machine": platform.machine(), "audio_s": round(audio_s, 1)}
+    for title, perform in performers.items():
+        began = time.process_time()
+        report, reports = measure_phones(recordings, perform)
+        used_s = time.process_time() - began
+        show(title, report, reports)
+        facegood = measure_takes(options, perform)
+        results[title] = {**summary(report), "cpu_s_per_s": used_s / audio_s, "facegood": facegood}
+    results["coefficients"] = measure_coefficients(options, engine)
+    rounded = json.loads(json.dumps(results), parse_float=lambda text: round(float(text), 4))
+    print(json.dumps(rounded, indent=1))
+    if options.json is not None:
+        options.json.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import tyro
 
 from emote3d.cli.batch import Batch
+from emote3d.cli.bench import Bench
+from emote3d.cli.evaluate import Evaluate
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
 from emote3d.cli.perform import Animate, Render
@@ -41,23 +43,25 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "batch": (Batch, "Many recordings at once: a manifest, by processes or Ray, resumable."),
     "serve": (Serve, "Live faces for other programs: WebSocket, Live Link Face, VMC."),
     "view": (View, "A local page to try everything: microphone, files, sliders, export."),
+    "evaluate": (Evaluate, "A performance measured against another, or against the sound."),
+    "bench": (Bench, "How fast this machine is, stage by stage."),
 }
 """Name on the command line, options, one line of help."""
 
 
-def _command() -> type:
+def _command() -> Any:
     """The union of all verbs, as tyro wants it."""
-    union: object = None
+    union: Any = None
     for name, (verb, description) in VERBS.items():
         option = Annotated[verb, tyro.conf.subcommand(name, description=description)]
-        union = option if union is None else union | option  # pyright: ignore[reportOperatorIssue]
-    return union  # pyright: ignore[reportReturnType]
+        union = option if union is None else union | option
+    return union
 
 
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     try:
-        verb: Verb = tyro.cli(_command(), prog="emote3d", description="Speech in, a talking, feeling 3D person out.")
+        verb = tyro.cli(_command(), prog="emote3d", description="Speech in, a talking, feeling 3D person out.")
         verb.run()
     except Emote3DError as error:
         print(f"emote3d: {error}", file=sys.stderr)

@@ -48,6 +48,8 @@ _POSTURE_DEG = {  # pitch (down), yaw (left), roll (towards the left shoulder)
 _GAZE_DOWN_DEG = {"sad": 5.0, "disgust": 2.0}
 _VIGOUR = {"happy": 1.1, "sad": 0.8, "surprise": 1.1, "fear": 1.0, "disgust": 0.95, "anger": 1.2, "contempt": 0.9}
 """Size of articulation and accents in each emotion."""
+_TEETH_ON_LIP_JAW = 0.09
+"""Opening at which the upper teeth rest visibly on the lower lip in f and v."""
 _LIPS = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel", "jawOpen")
 _INDEX = {name: index for index, name in enumerate(ARKIT_52)}
 
@@ -82,16 +84,17 @@ def mouth(articulation: Float[np.ndarray, "frames articulation"], size: np.ndarr
     def put(name: str, value: np.ndarray) -> None:
         out[:, _shape_indices(name)] += value[:, None]
 
-    jaw = 0.62 * move["jaw"] * size * (1 - 0.65 * closure) * (1 - 0.5 * labiodental)
+    jaw = 0.62 * move["jaw"] * size * (1 - 0.65 * closure)
+    jaw = (1 - labiodental) * jaw + labiodental * _TEETH_ON_LIP_JAW
     put("jawOpen", jaw)
     put("mouthClose", closure * jaw)
     put("mouthPress*", 0.3 * closure)
-    put("mouthRollLower", 0.14 * closure + 0.6 * labiodental)
+    put("mouthRollLower", 0.14 * closure + 0.7 * labiodental)
     put("mouthRollUpper", 0.14 * closure)
-    put("mouthUpperUp*", 0.34 * move["upper_up"] * size * (1 - closure))
+    put("mouthUpperUp*", 0.34 * move["upper_up"] * size * (1 - closure) + 0.12 * labiodental)
     put("mouthLowerDown*", 0.42 * move["lower_down"] * size * free)
-    put("mouthPucker", 0.72 * move["pucker"] * np.sqrt(size) * (1 - 0.35 * closure))
-    put("mouthFunnel", 0.55 * move["funnel"] * np.sqrt(size) * (1 - closure))
+    put("mouthPucker", 0.72 * move["pucker"] * np.sqrt(size) * (1 - 0.35 * closure) * (1 - 0.7 * labiodental))
+    put("mouthFunnel", 0.55 * move["funnel"] * np.sqrt(size) * (1 - closure) * (1 - 0.9 * labiodental))
     put("mouthStretch*", 0.24 * move["wide"] * size)
     put("mouthSmile*", 0.13 * move["wide"] * size)
     put("mouthDimple*", 0.08 * move["wide"] * size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +18,19 @@ _QUOTED: Final = re.compile(r'^"(.*)"$')
 
 
 def read_textgrid_tier(path: Path, tier: str) -> list[tuple[float, float, str]]:
-    """(start, end, label) of an interval tier of a TextGrid in short text form."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    heads = [index for index, line in enumerate(lines) if line == '"IntervalTier"' and lines[index + 1] == f'"{tier}"']
+    """(start, end, label) of an interval tier of a TextGrid in short text form.
+
+    Raises:
+        Emote3DError: it cannot be read, has no such tier, or the tier is damaged.
+    """
+    try:
+        return _tier_rows([line.strip() for line in path.read_text(encoding="utf-8").splitlines()], tier, path)
+    except (OSError, ValueError, IndexError) as error:
+        raise Emote3DError(f"expected a TextGrid in short text form in {path}; got: {error}") from error
+
+
+def _tier_rows(lines: list[str], tier: str, path: Path) -> list[tuple[float, float, str]]:
+    heads = [index for index, pair in enumerate(pairwise(lines)) if pair == ('"IntervalTier"', f'"{tier}"')]
     if not heads:
         raise Emote3DError(
             f"expected an interval tier '{tier}' in {path}, found none: is it a TextGrid in short text form?"

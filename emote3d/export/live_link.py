@@ -36,6 +36,7 @@ HEADER = ("Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name i
 _COUNT = len(HEADER) - 2
 _APP_RATES = (24, 25, 30, 60)
 _FEWEST_SHAPES = 10
+_LONGEST_GAP_S, _HIGHEST_RATE = 600.0, 1000
 
 
 def write_csv(job: Export, path: Path) -> list[str]:
@@ -142,6 +143,12 @@ def _seconds(timecodes: Sequence[str], path: Path) -> Float[ndarray, "frames"]:
     if (np.diff(seconds) <= 0).any():
         row = int(np.argmax(np.diff(seconds) <= 0)) + 2
         raise Emote3DError(f"{path}: expected rising timecodes, but row {row + 1} does not come after row {row}")
+    steps = np.diff(seconds)
+    if len(steps) and (steps.max() > _LONGEST_GAP_S or 1 / np.median(steps) > _HIGHEST_RATE):
+        raise Emote3DError(
+            f"{path}: expected timecodes at most {_LONGEST_GAP_S:g} s apart and {_HIGHEST_RATE} rows a second; "
+            f"got {steps.max():g} s and {1 / np.median(steps):g} rows a second; cut the capture at its gap"
+        )
     return seconds
 
 

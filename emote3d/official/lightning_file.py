@@ -30,6 +30,13 @@ def _placeholder(name: str) -> type:
     return type(short, (), {"__module__": module, "__init__": swallow, "__setstate__": swallow, "__setitem__": swallow})
 
 
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # its end record is damaged
+        return False
+
+
 def read_content(path: Path) -> object:
     """What a file that torch.save wrote holds: containers, plain values and memory-mapped tensors.
 
@@ -40,7 +47,7 @@ def read_content(path: Path) -> object:
     """
     if not path.is_file():
         raise Emote3DError(f"there is no checkpoint file {path}")
-    if not zipfile.is_zipfile(path):
+    if not _is_zip(path):
         raise Emote3DError(f"{path} is not a PyTorch checkpoint (expected the zip format that torch.save writes)")
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
@@ -53,6 +60,7 @@ def read_content(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (
         pickle.UnpicklingError,
+        zipfile.BadZipFile,
         RuntimeError,
         ValueError,
         EOFError,

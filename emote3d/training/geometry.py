@@ -10,11 +10,10 @@ from torch import Tensor
 
 from emote3d.body import BodyModel
 from emote3d.decoders.face import CHANNELS, face_from_channels
+from emote3d.metrics.mouth import lip_gap
 from emote3d.names import ARKIT_52
 from emote3d.records import Motion
 
-INNER_LIPS = ((61, 67), (62, 66), (63, 65))
-"""Upper and lower inner-lip landmarks of iBUG 68 that face each other."""
 _LIPS, _EYES = range(48, 68), range(36, 48)
 
 
@@ -34,12 +33,6 @@ class FaceGeometry:
     def lip_gap(self, expression: Float[Tensor, "*batch 52"]) -> Float[Tensor, "*batch"]:
         """Opening between the inner lips, mm; negative where they press into each other."""
         return expression @ self.gap_mm
-
-
-def lip_gap(landmarks_m: Float[Tensor, "*batch 68 3"]) -> Float[Tensor, "*batch"]:
-    """Mean vertical distance of the facing inner-lip landmarks, metres; negative where they cross."""
-    upper, lower = (landmarks_m[..., [pair[side] for pair in INNER_LIPS], 1] for side in (0, 1))
-    return (upper - lower).mean(dim=-1)
 
 
 def measure_face(avatar: BodyModel) -> FaceGeometry:

@@ -1,0 +1,185 @@
+"""`emote3d evaluate`: what should move moves, and nothing else."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emote3d.body import open_avatar
+from emote3d.cli.evaluate import Evaluate
+from emote3d.data.parameter_files import read_parameters
+from emote3d.errors import Emote3DError
+from emote3d.metrics.evaluation import Evaluation, compare
+from emote3d.metrics.sound import loudness_db, onsets_s
+from emote3d.metrics.subjects import Subject, aligned, read_subject
+from emote3d.motion import save_motion
+from emote3d.names import ARKIT_52
+from emote3d.records import BodyMotion, FaceMotion, Motion, Speech
+
+UPPER = [index for index, name in enumerate(ARKIT_52) if name.startswith(("brow", "eye"))]
+LOWER = [index for index, name in enumerate(ARKIT_52) if name.startswith(("jaw", "mouth"))]
+
+
+def _talking(frames: int = 60) -> Motion:
+    """A mouth that opens irregularly and brows that go up and down."""
+    rng = np.random.default_rng(1)
+    curve = np.convolve(rng.random(frames + 4), np.ones(5) / 5, mode="valid")
+    expression = torch.zeros(frames, 52)
+    expression[:, ARKIT_52.index("jawOpen")] = torch.from_numpy(0.45 * (curve - curve.min()) / np.ptp(curve)).float()
+    expression[:, ARKIT_52.index("browInnerUp")] = 0.4 + 0.4 * torch.sin(torch.arange(frames) / 5)
+    still = torch.zeros(frames, 3)
+    face = FaceMotion(
+        expression=expression, basis="arkit52", jaw_axis_angle=still, neck_axis_angle=still,
+        eyes_axis_angle=torch.zeros(frames, 2, 3),
+    )  # fmt: skip
+    return Motion(face=face, fps=30.0)
+
+
+def _with(motion: Motion, expression: torch.Tensor) -> Subject:
+    assert motion.face is not None
+    face = dataclasses.replace(motion.face, expression=expression)
+    return Subject(motion=dataclasses.replace(motion, face=face), fps=motion.fps)
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Compares changed expressions with the talking face."""
+    motion, avatar = _talking(), open_avatar()
+    assert motion.face is not None
+    original = motion.face.expression
+
+    def measure(changed: torch.Tensor) -> dict[str, float]:
+        return compare(_with(motion, changed), Subject(motion=motion, fps=30.0), avatar).figures
+
+    return original, measure
+
+
+def test_itself_has_no_error_and_perfect_sync(figures):
+    original, measure = figures
+    found = measure(original)
+    errors = ("mve_mm", "lve_mm", "lve_mean_mm", "lve_squared_mm2", "eve_mm", "fdd_mm2", "mod_mm", "coefficient_error")
+    assert [found[name] for name in errors] == [0.0] * len(errors)
+    assert (found["mouth_lag_frames"], found["jerk_ratio"]) == (0, 1)
+    assert found["mouth_correlation_at_lag"] == pytest.approx(1)
+
+
+def test_a_shift_moves_the_lag_and_not_the_amplitude(figures):
+    original, measure = figures
+    found = measure(torch.roll(original, 3, dims=0))
+    assert found["mouth_lag_frames"] == 3
+    assert found["mouth_correlation_at_lag"] > 0.98
+    assert found["mouth_amplitude_ratio"] == pytest.approx(1, abs=0.01)
+    assert abs(found["fdd_mm2"]) < 1e-6  # what moves how much stays
+
+
+def test_twice_the_amplitude_moves_the_amplitude_and_not_the_lag(figures):
+    original, measure = figures
+    louder = original.clone()
+    louder[:, LOWER] *= 2
+    found = measure(louder)
+    assert found["mouth_lag_frames"] == 0
+    assert found["mouth_correlation_at_lag"] > 0.999
+    assert found["mouth_amplitude_ratio"] == pytest.approx(2, abs=0.02)
+    assert found["lve_mm"] > max(1, 15 * found["eve_mm"])  # cheeks pull a little at the lower lids
+
+
+def test_a_frozen_upper_face_moves_only_its_measures(figures):
+    original, measure = figures
+    frozen = original.clone()
+    frozen[:, UPPER] = 0
+    found = measure(frozen)
+    assert found["fdd_mm2"] > 0.1
+    assert found["eve_mm"] > 0.5
+    assert found["lve_mm"] < 0.05
+    assert found["mod_mm"] < 0.05
+    assert found["mouth_lag_frames"] == 0
+
+
+def test_the_verb_reports_and_plots(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path, plot = tmp_path / "m.npz", tmp_path / "curves.png"
+    save_motion(_talking(20), path)
+    pytest.importorskip("matplotlib")
+    Evaluate(pred=path, ref=path, json=True, plot=plot).run()
+    assert json.loads(capsys.readouterr().out)["lve_mm"] == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(Emote3DError, match="picture ending"):
+        Evaluate(pred=path, ref=path, plot=tmp_path / "curves.txt").run()
+
+
+def test_vertex_files(tmp_path: Path):
+    ref = np.random.default_rng(0).normal(size=(8, 10, 3)).astype(np.float32)
+    np.save(tmp_path / "ref.npy", ref)
+    np.save(tmp_path / "pred.npy", (ref + np.array([0.003, 0, 0.004], np.float32)).reshape(8, 30)[:6])
+    subjects = aligned(read_subject(tmp_path / "pred.npy"), read_subject(tmp_path / "ref.npy"))
+    found = compare(*subjects, open_avatar(), lips=np.array([2, 3])).figures
+    assert found["mve_mm"] == pytest.approx(5, rel=1e-3)
+    assert found["lve_mm"] == pytest.approx(5, rel=1e-3)
+    assert "eve_mm" not in found and "fdd_mm2" not in found
+
+
+def test_bodies_of_beat2_and_amass(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    poses = 0.1 * rng.normal(size=(12, 165))
+    np.savez(
+        tmp_path / "beat.npz",
+        poses=poses,
+        trans=np.zeros((12, 3)),
+        expressions=np.zeros((12, 100)),
+        mocap_frame_rate=30,
+    )
+    small = np.delete(poses.reshape(12, 55, 3), (22, 23, 24), axis=1).reshape(12, 156)
+    np.savez(tmp_path / "amass.npz", poses=small, trans=np.zeros((12, 3)), mocap_framerate=np.array(120.0))
+    beat, amass = read_parameters(tmp_path / "beat.npz"), read_parameters(tmp_path / "amass.npz")
+    assert (beat.fps, amass.fps) == (30, 120)
+    assert beat.body is not None and amass.body is not None
+    assert torch.equal(beat.body.joints_axis_angle[:, :22], amass.body.joints_axis_angle[:, :22])
+    body_only = Subject(motion=Motion(body=beat.body, fps=30.0), fps=30.0)
+    found = compare(body_only, body_only, open_avatar()).figures
+    assert (found["joint_error_mm"], found["lvd_m_per_s"], found["srgr"]) == (0, 0, 1)
+    moved = BodyMotion(joints_axis_angle=beat.body.joints_axis_angle, translation_m=beat.body.translation_m + 0.1)
+    shifted = compare(Subject(motion=Motion(body=moved, fps=30.0), fps=30.0), body_only, open_avatar()).figures
+    assert shifted["joint_error_mm"] == pytest.approx(100 * np.sqrt(3), rel=1e-4)
+    assert shifted["lvd_m_per_s"] == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "members", [{}, {"poses": np.zeros((3, 7))}, {"exp": np.zeros((3, 50)), "jaw": np.zeros((2, 3))},
+                {"poses": np.full((3, 165), np.nan)}, {"poses": np.array([None])}]
+)  # fmt: skip
+def test_bad_parameter_files_are_refused(members: dict, tmp_path: Path):
+    np.savez(tmp_path / "bad.npz", **members)
+    with pytest.raises(Emote3DError):
+        read_parameters(tmp_path / "bad.npz")
+
+
+def test_flame_parameters(tmp_path: Path):
+    pose = np.zeros((5, 6))
+    pose[:, 3] = 0.2
+    np.savez(tmp_path / "flame.npz", exp=np.ones((5, 50)), pose=pose, fps=25)
+    face = read_parameters(tmp_path / "flame.npz").face
+    assert face is not None and face.basis == "flame2020"
+    assert face.jaw_axis_angle[:, 0].tolist() == pytest.approx([0.2] * 5)
+
+
+def test_one_of_each_kind_is_refused():
+    mesh = Subject(vertices_m=np.zeros((2, 3, 3), np.float32), fps=30.0)
+    with pytest.raises(Emote3DError, match="one of each"):
+        aligned(mesh, Subject(motion=_talking(4), fps=30.0))
+
+
+def test_level_and_onsets_of_two_bursts():
+    wave = torch.zeros(32000)
+    for start in (8000, 24000):
+        wave[start : start + 3200] = 0.5 * torch.sin(torch.arange(3200) * 0.3)
+    speech = Speech(waveform=wave, sample_rate=16000)
+    level = loudness_db(speech, 60, 30)
+    assert level[17] > 59 and level[5] == 0
+    assert onsets_s(speech) == pytest.approx([0.5, 1.5], abs=0.04)
+
+
+def test_results_join():
+    both = Evaluation(figures={"a": 1.0}, fps=30.0) | Evaluation(figures={"b": 2.0}, fps=30.0)
+    assert both.figures == {"a": 1, "b": 2}
