@@ -77,7 +77,8 @@ class Closures(_Bench):
         for name, perform in variants.items():
             totals: dict[str, int] = dict.fromkeys(("closures", "closed", "vowels", "closed_vowels"), 0)
             lags = []
-            for speech, phones in found.values():
+            for recording in found.values():
+                speech, phones = recording.speech, recording.phones
                 motion = perform(speech)
                 gap = torch.cat([lip_gap(head.landmarks(mesh.vertices_m)) for mesh in head.pose_chunks(motion)])
                 _, loudness = hear(engine.face.audio, speech, LIVE_FPS)

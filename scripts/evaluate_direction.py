@@ -97,7 +97,8 @@ def main(options: Options) -> None:
         assert motion.face is not None
         return geometry.lip_gap(motion.face.expression).numpy()
 
-    for speech, phones in recordings:
+    for recording in recordings:
+        speech, phones = recording.speech, recording.phones
         plain = engine.animate(speech)
         loudness = hear(engine.face.audio, speech, MOTION_FPS)[1].numpy()
         neutral = gap_of(plain)
@@ -114,7 +115,7 @@ def main(options: Options) -> None:
                     explain(engine.redirect(plain, Direction(emotion=name, intensity=i))).mean_emotion[name]
                     for i in asked
                 ]
-                ranks[name].append(float(spearmanr(asked, read).statistic))
+                ranks[name].append(float(np.asarray(spearmanr(asked, read))[0]))
     for name, measure in measures.items():
         print(f"{name:28s} {measure.line()}")
     for name in EMOTIONS:

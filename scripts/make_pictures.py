@@ -152,7 +152,8 @@ def main(options: Options) -> None:
     plain = engine.animate(speech)
     part, cameras = set_up(engine.avatar, ("face",))
     wanted = options.only or (*SHEETS, *CLIPS)
-    with open_renderer(part.surface, cameras, (round(options.side / FACE_SHARE / 2) * 2,) * 2) as renderer:
+    side = round(options.side / FACE_SHARE / 2) * 2
+    with open_renderer(part.surface, cameras, (side, side)) as renderer:
         for name in wanted:
             if name in SHEETS:
                 write_png(options.folder / f"{name}.png", draw_sheet(engine, plain, SHEETS[name](), renderer, part))
