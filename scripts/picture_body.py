@@ -31,7 +31,7 @@ class Options:
     emotions: tuple[str, ...] = ("neutral", "happy", "sad", "anger")
     first_s: float = 3.0
     step_s: float = 0.4
-    columns: int = 9
+    columns: int = 8
     size: tuple[int, int] = (112, 176)
     """Pixels of one picture."""
     view: str = "full"

@@ -31,6 +31,8 @@ BODY_FPS = 30
 """Frame rate of the default body."""
 COMPONENTS = ("body_prior", "body_denoiser")
 """Folders of a checkpoint with a body."""
+_STRETCH_FRAMES, _CONTEXT_FRAMES = 1800, 60
+"""Frames put right at a time, and how many more on either side they are seen with (pushed hands move smoothly)."""
 _SAMPLER = SamplerConfig(steps=10)
 _GUIDANCE = Guidance(content=1.0, emotion=1.0)
 _APART = {"sad": -0.35, "fear": -0.5, "anger": 0.7, "contempt": 0.2}
@@ -146,12 +148,22 @@ class OpenBody:
         return Stance.drawn(np.random.default_rng([seed, 1]), self.skeleton, float(apart.clamp(-1, 1)))
 
     def grounded(self, channels: Float[Tensor, "frames channels"], stance: Stance) -> BodyMotion:
-        """Hands out of the body, feet on the floor, the pelvis as high as the legs let it be."""
+        """Hands out of the body, feet on the floor, the pelvis as high as the legs let it be; in stretches, for little memory."""
+        parts = []
+        for start in range(0, len(channels), _STRETCH_FRAMES):
+            first = max(0, start - _CONTEXT_FRAMES)
+            posed, moved_m = self._grounded(channels[first : start + _STRETCH_FRAMES + _CONTEXT_FRAMES], stance)
+            inner = slice(start - first, start - first + _STRETCH_FRAMES)
+            parts.append((posed[inner], moved_m[inner]))
+        joints, places = zip(*parts, strict=True)
+        return BodyMotion(joints_axis_angle=torch.cat(joints), translation_m=torch.cat(places))
+
+    def _grounded(
+        self, channels: Float[Tensor, "frames channels"], stance: Stance
+    ) -> tuple[Float[Tensor, "frames 55 3"], Float[Tensor, "frames 3"]]:
         rot6d = channels[:, ROTATIONS].double().unflatten(1, (-1, 6))
         rotations = clear_hands(self.skeleton, self.torso, rot6d_to_matrix(rot6d))
         sway_m = channels[:, TRANSLATION].double()[:, [0, 2]]
         translation_m = lowered(self.skeleton, rotations, sway_m, stance)
         rotations = plant_feet(self.skeleton, rotations, translation_m, stance.ankles_m, stance.feet)
-        return BodyMotion(
-            joints_axis_angle=matrix_to_axis_angle(rotations).float(), translation_m=translation_m.float()
-        )
+        return matrix_to_axis_angle(rotations).float(), translation_m.float()
