@@ -122,20 +122,19 @@ class TrainDecoder(_Stage):
         s = self.settings
         audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
         prior = load_component(self.out / "prior", MotionVAE, FlintConfig)
-        config = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d, emotion_hidden_d=0)
-        latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
         if self.refine:
-            latents = (
-                load_component(self.out / "latents", SpeechEncoder, SpeechEncoderConfig).train().requires_grad_(True)
-            )
-            decoder = (
-                load_component(self.out / "decoder", RegressionDecoder, RegressionConfig).train().requires_grad_(True)
-            )
+            latents = load_component(self.out / "latents", SpeechEncoder, SpeechEncoderConfig)
+            decoder = load_component(self.out / "decoder", RegressionDecoder, RegressionConfig)
+            for net in (latents, decoder):
+                net.train().requires_grad_(True)
+        else:
+            sizes = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d, emotion_hidden_d=0)
+            latents, decoder = SpeechEncoder(sizes), RegressionDecoder(self.model)
         task = DecoderTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
-        curve = fit(task, self.tape, self.runs / "decoder", s)
+        curve = fit(task, self.tape, self.runs / ("refine" if self.refine else "decoder"), s)
         note = self.note(curve)
-        save_component(self.out / "decoder", task.decoder, self.model, note, dtype=torch.float16)
-        save_component(self.out / "latents", task.latents, config, note, dtype=torch.float16)
+        save_component(self.out / "decoder", decoder, decoder.config, note, dtype=torch.float16)
+        save_component(self.out / "latents", latents, latents.config, note, dtype=torch.float16)
         if s.tune_encoder:
             save_component(self.out / "audio", audio, audio.config, note, dtype=torch.float16)
 

@@ -91,7 +91,7 @@ def fit_batches(
         precision=precision,
         accelerator="auto",
         devices=1,
-        logger=CSVLogger(runs, name="", version="log", flush_logs_every_n_steps=50),
+        logger=CSVLogger(runs, name="log", flush_logs_every_n_steps=50),
         callbacks=[saver],
         log_every_n_steps=max(1, min(25, steps)),
         gradient_clip_val=1.0,
@@ -102,15 +102,17 @@ def fit_batches(
     dataset = batches if isinstance(batches, IterableDataset) else EndlessBatches(lambda: iter(batches))
     loader = DataLoader(dataset, batch_size=None)
     trainer.fit(task, loader, ckpt_path=last if last.exists() else None, weights_only=False)
-    return read_curve(runs / "log" / "metrics.csv")
+    return read_curve(runs / "log")
 
 
-def read_curve(path: Path) -> dict[str, list[float]]:
-    """The logged losses, thinned out for the manifest."""
-    with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("step")]
-    every = max(1, len(rows) // _CURVE_POINTS)
-    kept = [*rows[::every], rows[-1]]
+def read_curve(logs: Path) -> dict[str, list[float]]:
+    """The losses that the runs of a training logged, one folder each, thinned out for the manifest."""
+    rows: dict[int, dict[str, str]] = {}
+    for path in sorted(logs.glob("version_*/metrics.csv"), key=lambda path: path.stat().st_mtime):
+        with path.open(newline="") as file:
+            rows |= {int(row["step"]): row for row in csv.DictReader(file) if row.get("step")}
+    steps = sorted(rows)
+    kept = [rows[step] for step in [*steps[:: max(1, len(steps) // _CURVE_POINTS)], steps[-1]]]
     names = [name for name in kept[0] if name != "epoch" and kept[0][name]]
     return {name: [float(f"{float(row[name]):.4g}") for row in kept if row[name]] for name in names}
 

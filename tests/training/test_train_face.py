@@ -1,5 +1,6 @@
 """The scripts that trained the shipped face, at tiny size, on a piece of the demo's recording with made-up phone times."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -61,7 +62,10 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     decoder = RegressionConfig(
         condition_d=CONDITION_D, content_d=16, style_d=16, heads=2, feedforward_d=16, latent_d=16, frames_per_latent=4
     )
-    train_face.TrainDecoder(**stage, settings=FaceTraining(**course, tune_encoder=True), model=decoder).run()
+    for refine in (False, True):
+        settings = FaceTraining(**course, tune_encoder=True, seed=int(refine))
+        train_face.TrainDecoder(**stage, settings=settings, model=decoder, refine=refine).run()
+    shutil.copytree(ROOT / "checkpoints" / "open-v1" / "voice", out / "voice")
     speech = load_speech(DEMO)
     motion = Emote3D.from_pretrained(out).animate((speech.waveform.numpy()[:32000], 16000), Direction(emotion="happy"))
     assert motion.frames == 60
