@@ -312,6 +312,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # a forked child would wait for threads that it does not have
     started = time.monotonic()
     names = [name for name in arguments.readers.split(",") if name]
     failures = fuzz(arguments.inputs, names, arguments.seed, arguments.keep)
