@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,7 @@ class ExportMotion(Reporting):
     """A motion file into the formats of other tools; the suffix picks the format."""
 
     motion: tyro.conf.Positional[Path]
-    """Motion (npz) from `emote3d animate`."""
+    """Motion: npz (ours, BEAT2, AMASS, FLAME), Live Link Face csv or Audio2Face json."""
     outputs: Outputs = ()
     """File to write; may be given several times."""
     sound: Path | None = None
@@ -37,24 +38,26 @@ class ExportMotion(Reporting):
 
     def run(self) -> None:
         """Read, convert, write."""
+        from emote3d.cli.reading import read_any_motion
         from emote3d.export.registry import Export
-        from emote3d.motion import load_motion
 
         started_s = time.monotonic()
         check_outputs(self.outputs)
-        motion = load_motion(self.motion)
-        job = Export(motion, self.sound, self.avatar, self.options)
+        job = Export(read_any_motion(self.motion), self.sound, self.avatar, self.options)
         self.finish(job, started_s)
 
     def finish(self, job: Export, started_s: float) -> None:
         """Write every output at its rate and report."""
         from emote3d.export.registry import export
 
-        for path in self.outputs:
-            rate = self.fps or fitting_rate(writer_for(path), job.motion.fps)
-            for note in export(at_rate(job, rate), [path]):
+        jobs = [at_rate(job, self._rate(path, job.motion.fps)) for path in self.outputs]
+        for path, made in zip(self.outputs, jobs, strict=True):
+            for note in export(made, [path]):
                 self.say(note)
-        report_outputs(self, job.motion, self.outputs, started_s)
+        report_outputs(self, self.outputs, [made.motion for made in jobs], started_s)
+
+    def _rate(self, path: Path, fps: float) -> float:
+        return fitting_rate(writer_for(path), fps) if self.fps is None else self.fps
 
 
 def at_rate(job: Export, fps: float) -> Export:
@@ -69,9 +72,17 @@ def at_rate(job: Export, fps: float) -> Export:
     return job if fps == job.motion.fps else replace(job, motion=resample_motion(job.motion, fps))
 
 
-def report_outputs(verb: Reporting, motion: Motion, outputs: tuple[Path, ...], started_s: float) -> None:
-    """Say what was written."""
+def report_outputs(verb: Reporting, outputs: Sequence[Path], motions: Sequence[Motion], started_s: float) -> None:
+    """Say what was written: each file with the frames and the rate that it has."""
     seconds = round(time.monotonic() - started_s, 2)
-    names = [str(path) for path in outputs]
-    facts: dict[str, object] = {"frames": motion.frames, "fps": motion.fps, "outputs": names, "seconds": seconds}
-    verb.report(facts, f"{', '.join(names)}: {motion.frames} frames at {motion.fps:g} fps in {seconds} s")
+    files = [
+        {"path": str(path), "frames": motion.frames, "fps": motion.fps}
+        for path, motion in zip(outputs, motions, strict=True)
+    ]
+    alike: dict[tuple[int, float], list[str]] = {}
+    for path, motion in zip(outputs, motions, strict=True):
+        alike.setdefault((motion.frames, motion.fps), []).append(str(path))
+    told = [f"{', '.join(names)}: {frames} frames at {fps:g} fps" for (frames, fps), names in alike.items()]
+    facts: dict[str, object] = {"frames": files[0]["frames"], "fps": files[0]["fps"], "files": files}
+    facts |= {"outputs": [file["path"] for file in files], "seconds": seconds}
+    verb.report(facts, f"{'; '.join(told)} in {seconds} s")

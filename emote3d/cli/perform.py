@@ -11,6 +11,7 @@ import tyro
 
 from emote3d.cli.directing import Directing
 from emote3d.cli.export import Outputs, report_outputs
+from emote3d.cli.reading import MOTION_SUFFIXES, read_any_motion
 from emote3d.cli.reporting import Flat
 from emote3d.errors import Emote3DError
 from emote3d.export.formats import ExportOptions, check_outputs
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from emote3d.pipeline import Emote3D
     from emote3d.records import Motion
 
+_FPS = 30.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Performance(Directing):
@@ -26,8 +29,8 @@ class Performance(Directing):
 
     speech: tyro.conf.Positional[Path]
     """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound."""
-    fps: float = 30.0
-    """Frames per second of the result."""
+    fps: float | None = None
+    """Frames per second of the result (default: 30)."""
     seed: int = 0
     """Seed of gestures, blinks, gaze and head drift; the same seed gives the same motion."""
     checkpoint: Path | None = None
@@ -38,7 +41,9 @@ class Performance(Directing):
         from emote3d.pipeline import Emote3D
 
         engine = Emote3D.from_pretrained(self.checkpoint)
-        return engine, engine.animate(self.speech, self.directed(), seed=self.seed, fps=self.fps, body=body)
+        return engine, engine.animate(
+            self.speech, self.directed(), seed=self.seed, fps=_FPS if self.fps is None else self.fps, body=body
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +67,17 @@ class Animate(Performance):
         _, motion = self.perform(body=self.body)
         for note in export(Export(motion, self.speech, self.avatar, self.options), self.outputs):
             self.say(note)
-        report_outputs(self, motion, self.outputs, started_s)
+        report_outputs(self, self.outputs, [motion] * len(self.outputs), started_s)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Render(Performance):
-    """Speech to a video of the talking avatar."""
+    """Speech, or a motion file, to a video of the talking avatar."""
 
+    speech: tyro.conf.Positional[Path]
+    """Recording: wav, flac, mp3, m4a, ogg, opus, g722 or a video with sound; or a motion file: npz, csv, json."""
+    sound: Path | None = None
+    """With a motion file: the recording to put along."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write."""
     view: str = "face"
@@ -93,14 +102,14 @@ class Render(Performance):
         views, size = parse_views(self.view), parse_size(self.size)
         avatar = choose_avatar(self.avatar)
         source = None if self.source is None else choose_avatar(self.source)
-        _, performed = self.perform(body=bool({"upper", "full"} & set(views)))
+        performed, sound = self._performed(body=bool({"upper", "full"} & set(views)))
         motion = suited(performed, avatar, source)
         with self.progress("drawing", motion.frames) as advance:
             shot = film(
                 avatar,
                 motion,
                 self.output,
-                sound=self.speech,
+                sound=sound,
                 views=views,
                 size=size,
                 backend=self.backend,
@@ -108,6 +117,26 @@ class Render(Performance):
             )
         self.say(shot.note)
         self.done(motion, started_s, backend=shot.backend, size=list(size), views=list(views))
+
+    def _performed(self, *, body: bool) -> tuple[Motion, Path | None]:
+        """The motion to draw, and its sound."""
+        if self.speech.suffix.lower() in MOTION_SUFFIXES:
+            return self._from_file(), self.sound
+        if self.sound is not None:
+            raise Emote3DError(
+                f"--sound goes along with a motion file; the sound of this video is {self.speech} itself"
+            )
+        return self.perform(body=body)[1], self.speech
+
+    def _from_file(self) -> Motion:
+        """A motion file as it is; performed anew where a direction is given."""
+        from emote3d.latents.direction import Direction
+        from emote3d.pipeline import Emote3D
+
+        motion, directed = read_any_motion(self.speech), self.directed()
+        if directed != Direction():
+            motion = Emote3D.from_pretrained(self.checkpoint).redirect(motion, directed, seed=self.seed)
+        return motion if self.fps is None else motion.resample(self.fps)
 
     def check_output(self, suffix: str) -> None:
         """Refuse a place that cannot be written before the work begins."""

@@ -24,7 +24,7 @@ class Retarget(Reporting):
     """A motion for another face: FLAME, SMPL-X, ARKit, or the shapes and bones of your own avatar file."""
 
     motion: tyro.conf.Positional[Path]
-    """Motion: npz, Live Link Face csv or Audio2Face json."""
+    """Motion: npz (ours, BEAT2, AMASS, FLAME), Live Link Face csv or Audio2Face json."""
     to: str
     """arkit, open, flame:PATH, flame2023:PATH, smplx:PATH, an avatar file (.glb, .vrm), or a rig map (name or .yaml)."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
@@ -36,13 +36,13 @@ class Retarget(Reporting):
 
     def run(self) -> None:
         """Read, convert, write, report the errors of the map."""
-        from emote3d.export.reading import read_motion
+        from emote3d.cli.reading import read_any_motion
         from emote3d.export.rig_maps import preset_names
         from emote3d.files import require_writable
 
         started_s = time.monotonic()
         require_writable(self.output)
-        motion = read_motion(self.motion)
+        motion = read_any_motion(self.motion)
         target = Path(self.to)
         if target.suffix.lower() in _FILES:
             facts = self._into_file(self._arkit(motion), target)

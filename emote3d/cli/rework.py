@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +12,9 @@ import tyro
 
 from emote3d.cli.directing import Directing
 from emote3d.cli.export import Outputs, report_outputs
-from emote3d.cli.reporting import Reporting
+from emote3d.cli.reporting import Flat, Reporting
 from emote3d.errors import Emote3DError
-from emote3d.export.formats import check_outputs
+from emote3d.export.formats import ExportOptions, check_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,9 @@ class Redirect(Directing):
     """Motion file (npz) that emote3d animate or redirect wrote."""
     outputs: Outputs = ()
     """File to write; may be given several times."""
+    sound: Path | None = None
+    """Recording to put along where the format has a place for it."""
+    options: Flat[ExportOptions] = field(default_factory=ExportOptions)
     seed: int | None = None
     """Seed of blinks, gaze and head drift (default: as before)."""
     checkpoint: Path | None = None
@@ -40,9 +43,9 @@ class Redirect(Directing):
         check_outputs(self.outputs)
         motion = load_motion(self.motion)
         new = Emote3D.from_pretrained(self.checkpoint).redirect(motion, self.directed(), seed=self.seed)
-        for note in export(Export(new), self.outputs):
+        for note in export(Export(new, self.sound, options=self.options), self.outputs):
             self.say(note)
-        report_outputs(self, new, self.outputs, started_s)
+        report_outputs(self, self.outputs, [new] * len(self.outputs), started_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +53,19 @@ class Explain(Reporting):
     """What the face of a motion does: emotion per segment and why, action units, blinks, looks, nods."""
 
     motion: tyro.conf.Positional[Path]
-    """Motion file (npz) with ARKit coefficients."""
+    """Motion with an ARKit face: npz, Live Link Face csv or Audio2Face json."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Write the explanation there: .json or .txt (default: print it; --json prints JSON)."""
 
     def run(self) -> None:
         """Load, explain, print or write."""
+        from emote3d.cli.reading import read_any_motion
         from emote3d.files import atomic_path
         from emote3d.metrics.explain import explain
-        from emote3d.motion import load_motion
 
         if self.output is not None and self.output.suffix.lower() not in (".json", ".txt"):
             raise Emote3DError(f"an explanation is written as .json or .txt, got '{self.output}'")
-        explanation = explain(load_motion(self.motion))
+        explanation = explain(read_any_motion(self.motion))
         facts = explanation.to_dict()
         if self.output is None:
             self.report(facts, explanation.text())

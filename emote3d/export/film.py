@@ -12,6 +12,7 @@ from jaxtyping import Float32
 
 from emote3d.body import BodyModel
 from emote3d.errors import Emote3DError
+from emote3d.export.registry import Export
 from emote3d.export.video import write_video
 from emote3d.names import FLAME_JOINTS
 from emote3d.records import Motion, Speech
@@ -102,3 +103,15 @@ def film(
 
         write_video(path, frames(), motion.fps, size, sound)
         return Shot(backend=renderer.backend, note=renderer.note)
+
+
+def write_film(job: Export, path: Path) -> list[str]:
+    """Draw the motion with the views and the size of the options.
+
+    Raises:
+        Emote3DError: an unknown view, an impossible size, or a recording that cannot be read.
+    """
+    views, size = parse_views(job.options.view), parse_size(job.options.size)
+    shot = film(job.avatar, job.played, path, views=views, size=size, sound=job.sound)
+    silent = [] if job.sound is not None else [f"{path.name} has no sound; --sound speech.wav adds it"]
+    return [*([] if shot.note is None else [shot.note]), *silent]

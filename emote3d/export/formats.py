@@ -22,6 +22,10 @@ class ExportOptions:
     """How many face shapes a .glb, .usd or .blend may have; fewer are chosen to fit the motion best."""
     visemes: bool = False
     """Add the 15 Oculus visemes where the format has a place for them."""
+    view: str = "face"
+    """What a video shows: face, left, right, upper or full; several side by side with commas."""
+    size: str = "512x512"
+    """Width x height of a video in pixels, even numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,12 @@ WRITERS: dict[str, Writer] = {
     ".ply": Writer(function="emote3d.export.sequence:write_ply", description="the same, binary"),
     ".pc2": Writer(
         function="emote3d.export.sequence:write_pc2", description="point cache, with the mesh it moves beside it"
+    ),
+    **dict.fromkeys(
+        (".mp4", ".mov", ".mkv"),
+        Writer(
+            function="emote3d.export.film:write_film", description="video of the avatar with the sound (H.264, AAC)"
+        ),
     ),
     ".usdz": Writer(function="emote3d.export.usd:write_usdz", description="the same in one package, the sound too"),
 }

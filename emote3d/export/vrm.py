@@ -17,6 +17,7 @@ from emote3d.export.gltf_scene import Tracks, bone_nodes, fill_scene
 from emote3d.export.morphs import fit_weights
 from emote3d.export.puppet import bones_of, build_puppet, local_rotations, root_moves
 from emote3d.export.registry import Export
+from emote3d.export.rig_maps import load_rig
 from emote3d.names import SMPLX_JOINTS
 from emote3d.visemes import viseme_recipes, viseme_weights
 
@@ -41,7 +42,6 @@ MOODS: dict[str, dict[str, float]] = {
 ANIMATED = (*VISEMES, "blinkLeft", "blinkRight", "happy", "angry", "sad", "surprised")
 """Expressions of a .vrma."""
 LICENCE = "https://vrm.dev/licenses/1.0/"
-_FINGERS = {"index": "Index", "middle": "Middle", "ring": "Ring", "pinky": "Little", "thumb": "Thumb"}
 _STILL = ("jaw", "leftEye", "rightEye")
 """Bones that a .vrma leaves alone: the mouth has expressions, the eyes have lookAt."""
 
@@ -116,18 +116,7 @@ def _require_body(joint_names: tuple[str, ...], path: Path) -> None:
 
 def human_bones() -> dict[str, str]:
     """The SMPL-X joint of each of VRM's bones."""
-    bones = {"hips": "pelvis", "spine": "spine1", "chest": "spine2", "upperChest": "spine3", "neck": "neck"}
-    bones |= {"head": "head", "jaw": "jaw", "leftEye": "left_eye_smplhf", "rightEye": "right_eye_smplhf"}
-    limbs = {"Shoulder": "collar", "UpperArm": "shoulder", "LowerArm": "elbow", "Hand": "wrist"}
-    limbs |= {"UpperLeg": "hip", "LowerLeg": "knee", "Foot": "ankle", "Toes": "foot"}
-    for side in ("left", "right"):
-        bones |= {f"{side}{bone}": f"{side}_{joint}" for bone, joint in limbs.items()}
-        for finger, name in _FINGERS.items():
-            links = (
-                ("Metacarpal", "Proximal", "Distal") if finger == "thumb" else ("Proximal", "Intermediate", "Distal")
-            )
-            bones |= {f"{side}{name}{link}": f"{side}_{finger}{number}" for number, link in enumerate(links, 1)}
-    return bones
+    return dict(load_rig("vrm").bones)
 
 
 def _nodes_of(bones: dict[str, str]) -> dict[str, dict[str, int]]:

@@ -15,6 +15,9 @@ from emote3d.cli.export import at_rate
 from emote3d.errors import Emote3DError
 from emote3d.export import blender
 from emote3d.export.formats import ExportOptions
+from emote3d.export.glb import write_glb
+from emote3d.export.parts import cut
+from emote3d.export.puppet import build_puppet
 from emote3d.export.registry import Export
 from emote3d.records import BodyMotion, Motion
 
@@ -88,6 +91,18 @@ def test_alembic_comes_back_where_blender_has_it(tmp_path: Path, program: str, t
         assert list(tmp_path.iterdir()) == []
         return
     assert max(_off_m(take, _read(program, tmp_path / "a.abc"), frame) for frame in FRAMES) < 1e-4
+
+
+def test_glb_comes_to_lie_where_ours_does(tmp_path: Path, program: str, take: Export):
+    write_glb(take, tmp_path / "a.glb")
+    seen = _read(program, tmp_path / "a.glb")
+    assert set(seen["shapes"]) == set(take.avatar.expression_names)
+    meshes = [index for index, name in enumerate(seen["names"]) if str(name).startswith(("Body", "Face"))]
+    parts = [part.verts for side in reversed(cut(build_puppet(take))) for part in side]
+    for frame in FRAMES:
+        x, y, z = np.concatenate([seen[f"{index}_{frame}"] for index in meshes]).T
+        ours = take.avatar.pose(take.motion).vertices_m[frame].numpy()[np.concatenate(parts)]
+        assert np.linalg.norm(np.column_stack([x, z, -y]) - ours, axis=1).max() < 1e-4
 
 
 def test_fewer_shapes(tmp_path: Path, program: str, talking: Motion):

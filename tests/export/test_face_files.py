@@ -2,6 +2,7 @@ import csv
 import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
@@ -115,6 +116,51 @@ def test_spellings() -> None:
     ):
         assert ARKIT_52[ARKIT_INDEX[plain_name(text)]] == "eyeBlinkLeft", text
     assert plain_name("jawRight") == "jawright" and plain_name("MouthRollUpper") == "mouthrollupper"
+
+
+_ROWS = {"type": "array", "items": {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}}
+AUDIO2FACE = {
+    "type": "object",
+    "properties": {
+        "exportFps": {"type": "number", "exclusiveMinimum": 0},
+        "trackPath": {"type": "string"},
+        "numPoses": {"type": "integer", "minimum": 1},
+        "numFrames": {"type": "integer", "minimum": 1},
+        "facsNames": {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 46, "maxItems": 52},
+        "weightMat": _ROWS,
+        "visemeNames": {"type": "array", "items": {"type": "string"}, "minItems": 15, "maxItems": 15},
+        "visemeMat": _ROWS,
+        "metadata": {"type": "object", "required": ["soundFile", "duration"]},
+        "mouthCues": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "start": {"type": "number", "minimum": 0},
+                    "end": {"type": "number", "minimum": 0},
+                    "value": {"enum": list("ABCDEFGHX")},
+                },
+                "required": ["start", "end", "value"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["exportFps", "trackPath", "numPoses", "numFrames", "facsNames", "weightMat"],
+    "additionalProperties": False,
+}
+"""Audio2Face's file as its exporter writes it (shared/formats.md), Rhubarb's cues as its documentation has them."""
+
+
+def test_weights_follow_the_schema(tmp_path: Path, talking: Motion) -> None:
+    for fps in (24.0, 60.0):
+        for frames_s in (1 / fps, 0.4):
+            job = Export(resample_motion(talking, fps, frames_s), options=ExportOptions(visemes=True))
+            export(job, [tmp_path / "a.json"])
+            content = json.loads((tmp_path / "a.json").read_text())
+            jsonschema.validate(content, AUDIO2FACE)
+            assert len(content["weightMat"]) == content["numFrames"] == len(content["visemeMat"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content | {"weightMat": [[2.0]]}, AUDIO2FACE)
 
 
 def test_weights_round_trip(tmp_path: Path, talking: Motion) -> None:

@@ -1,21 +1,27 @@
 """The table of formats and the verbs that use it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 
+from emote3d.cli.export import ExportMotion
+from emote3d.cli.perform import Render
 from emote3d.errors import Emote3DError
-from emote3d.export.formats import WRITERS, check_outputs, fitting_rate, known_suffixes
+from emote3d.export.formats import WRITERS, ExportOptions, check_outputs, fitting_rate, known_suffixes
+from emote3d.export.reading import read_motion
 from emote3d.export.registry import Export, export, load_writer
 from emote3d.motion import load_motion, save_motion
 from emote3d.names import ARKIT_52
 from emote3d.records import BodyMotion, FaceMotion, Motion
 
 ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -62,14 +68,32 @@ def test_npz_is_read_back_and_has_the_layout(tmp_path: Path, talking: Motion):
     assert torch.equal(again.face.expression, talking.face.expression)
 
 
-def test_export_resamples_for_the_add_ons_unless_told(tmp_path: Path, talking: Motion):
-    slow = Motion(face=talking.face, fps=25.0)
-    save_motion(slow, tmp_path / "slow.npz")
-    assert run("export", tmp_path / "slow.npz", "-o", tmp_path / "a.npz").returncode == 0
-    assert load_motion(tmp_path / "a.npz").fps == 30
-    told = run("export", tmp_path / "slow.npz", "-o", tmp_path / "b.npz", "--fps", "25")
-    assert load_motion(tmp_path / "b.npz").fps == 25
-    assert "30, 60, 120" in told.stderr
+def test_export_resamples_for_the_add_ons_unless_told(
+    tmp_path: Path, talking: Motion, capsys: pytest.CaptureFixture[str]
+):
+    slow, a, b = (tmp_path / name for name in ("slow.npz", "a.npz", "b.json"))
+    save_motion(Motion(face=talking.face, fps=25.0), slow)
+    ExportMotion(motion=slow, outputs=(a, b)).run()
+    assert capsys.readouterr().out.startswith(f"{a}: 14 frames at 30 fps; {b}: 12 frames at 25 fps in ")
+    assert (load_motion(a).fps, load_motion(a).frames, read_motion(b).fps) == (30, 14, 25)
+    ExportMotion(motion=slow, outputs=(a,), fps=25.0, json=True).run()
+    told = capsys.readouterr()
+    assert load_motion(a).fps == 25 and "30, 60, 120" in told.err
+    assert json.loads(told.out)["files"] == [{"path": str(a), "frames": 12, "fps": 25.0}]
+
+
+def test_a_motion_file_is_filmed(tmp_path: Path, talking: Motion, capsys: pytest.CaptureFixture[str]):
+    talk, film = tmp_path / "talk.csv", tmp_path / "talk.mov"
+    export(Export(talking), [talk])
+    ExportMotion(motion=talk, outputs=(film,), sound=DEMO, options=ExportOptions(size="64x32", view="face,left")).run()
+    Render(speech=talk, output=tmp_path / "talk.mp4", size="64x64", fps=15.0).run()
+    assert "6 frames at 15 fps" in capsys.readouterr().out
+    with av.open(str(film)) as container:
+        assert (container.streams.video[0].frames, container.streams.video[0].width) == (12, 64)
+        assert container.streams.audio[0].duration
+    with pytest.raises(Emote3DError, match="--sound goes along with a motion file"):
+        Render(speech=DEMO, output=tmp_path / "b.mp4", sound=DEMO).run()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.csv", "talk.mov", "talk.mp4"]
 
 
 @pytest.mark.parametrize("body", [False, True])

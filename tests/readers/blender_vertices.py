@@ -21,6 +21,8 @@ def load(path: str) -> None:
     if suffix == ".fbx":
         bpy.ops.import_scene.fbx(filepath=path, anim_offset=0.0)
     elif suffix == ".glb":
+        if not hasattr(np, "bool"):
+            np.bool = bool  # Debian's Blender 3.4 uses the old name, which Debian's numpy has no more
         bpy.ops.import_scene.gltf(filepath=path)
     elif suffix == ".abc":
         bpy.ops.wm.alembic_import(filepath=path, as_background_job=False)
