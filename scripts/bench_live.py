@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
 import sys
 import time
@@ -100,21 +101,8 @@ class Speed(_Bench):
     def run(self) -> None:
         """Measure."""
         model, speech = self.model(), load_speech(DEMO)
-        stream = Stream(model, Direction())
-        stream.feed(speech.waveform[:16000])
-        stream.reset()
-        took_ms, cpu_ms = [], []
-        for chunk in speech.waveform[: 16000 * self.seconds].split(160):
-            began_s, cpu_s = time.perf_counter(), time.thread_time()
-            frames = sum(motion.frames for motion in stream.feed(chunk))
-            if frames:
-                cpu_ms.append(1000 * (time.thread_time() - cpu_s) / frames)
-                took_ms.append(1000 * (time.perf_counter() - began_s) / frames)
-        quantiles = dict(
-            zip(("p50_ms", "p99_ms", "max_ms"), np.percentile(took_ms, [50, 99, 100]).round(2), strict=True)
-        )
-        cpu_p99_ms = round(float(np.percentile(cpu_ms, 99)), 2)
-        self.say(look_ahead_ms=round(stream.latency.look_ahead_ms, 1), **quantiles, cpu_p99_ms=cpu_p99_ms)
+        for paced in (False, True):
+            self.say(fed="in real time" if paced else "at once", **self._alone(model, speech, paced))
         first_ms, late_ms, frames = asyncio.run(self._live(model, speech))
         self.say(
             sessions=self.sessions,
@@ -123,6 +111,31 @@ class Speed(_Bench):
             behind_p50_ms=round(float(np.percentile(late_ms, 50)), 1),
             behind_p99_ms=round(float(np.percentile(late_ms, 99)), 1),
         )
+
+    def _alone(self, model: LiveModel, speech: Speech, paced: bool) -> dict[str, object]:
+        """Wall and processor time of a frame: one stream, 10 ms of sound at a time; what the machine did besides."""
+        stream = Stream(model, Direction())
+        stream.feed(speech.waveform[:16000])
+        stream.reset()
+        wall_ms, cpu_ms = [], []
+        start_s, machine_s = time.perf_counter(), time.process_time()
+        before = _busy_s()
+        for index, chunk in enumerate(speech.waveform[: 16000 * self.seconds].split(160), start=1):
+            if paced:
+                time.sleep(max(0.0, start_s + index / 100 - time.perf_counter()))
+            began_s, cpu_s = time.perf_counter(), time.thread_time()
+            frames = sum(motion.frames for motion in stream.feed(chunk))
+            if frames:
+                cpu_ms.append(1000 * (time.thread_time() - cpu_s) / frames)
+                wall_ms.append(1000 * (time.perf_counter() - began_s) / frames)
+        took_s = time.perf_counter() - start_s
+        others = (_busy_s() - before - (time.process_time() - machine_s)) / took_s
+        return {
+            "look_ahead_ms": round(stream.latency.look_ahead_ms, 1),
+            **{f"wall_{name}": value for name, value in _quantiles(wall_ms).items()},
+            **{f"cpu_{name}": value for name, value in _quantiles(cpu_ms).items()},
+            "cores_busy_with_others": round(others, 2),
+        }
 
     async def _live(self, model: LiveModel, speech: Speech) -> tuple[list[float], list[float], list[int]]:
         """First frame, lateness of frames against the time of their sound, and frames in the time; real time, 20 ms chunks."""
@@ -247,6 +260,17 @@ def _rows(motions: list[Motion]) -> torch.Tensor:
         parts.append(torch.cat([face.expression, face.neck_axis_angle, face.eyes_axis_angle.flatten(1)], dim=1))
     assert parts[0].shape[1] > EXPRESSION.stop
     return torch.cat(parts)
+
+
+def _quantiles(took_ms: list[float]) -> dict[str, float]:
+    found = np.percentile(took_ms, [50, 99, 100]).round(2).tolist()
+    return dict(zip(("p50_ms", "p99_ms", "max_ms"), found, strict=True))
+
+
+def _busy_s() -> float:
+    """Processor time that all programs of the machine have used."""
+    user, nice, system, *_ = Path("/proc/stat").read_text().split()[1:5]
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb() -> float:

@@ -70,11 +70,8 @@ def _gaze(expression: Float[Tensor, "frames 52"]) -> Float[Tensor, "frames 2 3"]
 def look_coefficients(eyes_axis_angle: Float[Tensor, "frames 2 3"]) -> Float[Tensor, "frames 52"]:
     """The eyeLook coefficients that rotations of the eyes speak of; zero for all other shapes."""
     out = eyes_axis_angle.new_zeros(len(eyes_axis_angle), len(ARKIT_52))
-    for side, name in enumerate(("Left", "Right")):
-        pitch, yaw = eyes_axis_angle[:, side, 0], eyes_axis_angle[:, side, 1]
-        outward = yaw if name == "Left" else -yaw
-        for where, angle in {"Down": pitch, "Up": -pitch, "Out": outward, "In": -outward}.items():
-            out[:, ARKIT_52.index(f"eyeLook{where}{name}")] = (angle / GAZE_FULL_RAD).clamp(0, 1)
+    angles = (eyes_axis_angle[:, :, :2] / GAZE_FULL_RAD).flatten(1)
+    out[:, _LOOKS] = (angles.repeat(1, 2) * _LOOK_SIGNS.to(angles)).clamp(0, 1)
     return out
 
 
@@ -97,15 +94,22 @@ def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "
     """Add blinks, gaze and head drift to a face in ARKit's basis."""
     face = with_gaze_and_drift(face, life, head_motion)
     expression = torch.maximum(face.expression, look_coefficients(face.eyes_axis_angle))
-    for name in ("Left", "Right"):
-        _blink(expression, torch.from_numpy(life.blink).float(), name)
+    blink = torch.from_numpy(life.blink).float()[:, None]
+    expression = expression * (1 - _BLINK_TAKES * blink) + _BLINK_CLOSES * (1 - expression) * blink
     return dataclasses.replace(face, expression=expression)
 
 
-def _blink(expression: Tensor, blink: Tensor, side: str) -> None:
-    """Close the lids of one side in place: what widens or narrows them gives way."""
-    lid = ARKIT_52.index(f"eyeBlink{side}")
-    expression[:, lid] = expression[:, lid] + (1 - expression[:, lid]) * blink
-    for name, kept in (("eyeWide", 0.0), ("eyeSquint", 0.5), ("eyeLookDown", 0.4)):
-        index = ARKIT_52.index(f"{name}{side}")
-        expression[:, index] *= 1 - (1 - kept) * blink
+def _per_shape(values: dict[str, float]) -> Float[Tensor, "52"]:
+    """Values of shapes that both sides have; zero for all others."""
+    return torch.tensor([values.get(name.removesuffix("Left").removesuffix("Right"), 0.0) for name in ARKIT_52])
+
+
+_BLINK_CLOSES = _per_shape({"eyeBlink": 1.0})
+_BLINK_TAKES = _per_shape({"eyeWide": 1.0, "eyeSquint": 0.5, "eyeLookDown": 0.6})
+"""Share of what widens or narrows the lids that gives way to a blink."""
+_LOOKS = [
+    ARKIT_52.index(f"eyeLook{name}")
+    for name in ("DownLeft", "OutLeft", "DownRight", "InRight", "UpLeft", "InLeft", "UpRight", "OutRight")
+]
+_LOOK_SIGNS = torch.tensor([1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0])
+"""Of pitch and yaw of the left eye, then of the right, that speak of the first four of `_LOOKS`, then of the others."""

@@ -20,6 +20,7 @@ from emote3d.records import Motion
 from emote3d.stream.directing import Steered, Steering
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
 from emote3d.stream.model import LIVE_FPS, LiveModel, loudness_of
+from emote3d.stream.threads import one_thread
 
 _BLEND_FRAMES = 5
 """Frames over which the face leaves the pose it had at a reset."""
@@ -152,7 +153,7 @@ class Stream:
     def _make(self, count: int) -> Motion:
         """The next frames: the networks one by one, what is drawn around them together."""
         made = []
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             for _ in range(count):
                 began = time.perf_counter()
                 made.append(self._tick())
