@@ -67,7 +67,10 @@ class BlockStream:
         assert conv.bias is not None
         self.weight, self.bias = conv.weight[:, 0, : self.taps].T.contiguous(), conv.bias
         self.norm = (norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-        self.expand, self.contract = (block.expand.weight, block.expand.bias), (block.contract.weight, block.contract.bias)
+        self.expand, self.contract = (
+            (block.expand.weight, block.expand.bias),
+            (block.contract.weight, block.contract.bias),
+        )
         self.kept = torch.zeros(self.before, self.d)
 
     def push(self, rows: Float[Tensor, "rows d"]) -> Float[Tensor, "outputs d"]:
@@ -138,8 +141,14 @@ class _LayerStream:
 
     def __init__(self, layer: EncoderLayer, size: int) -> None:
         d, self.heads = layer.norm1.normalized_shape[0], layer.heads
-        self.in_proj, self.out_proj = (layer.in_proj.weight, layer.in_proj.bias), (layer.out_proj.weight, layer.out_proj.bias)
-        self.expand, self.contract = (layer.linear1.weight, layer.linear1.bias), (layer.linear2.weight, layer.linear2.bias)
+        self.in_proj, self.out_proj = (
+            (layer.in_proj.weight, layer.in_proj.bias),
+            (layer.out_proj.weight, layer.out_proj.bias),
+        )
+        self.expand, self.contract = (
+            (layer.linear1.weight, layer.linear1.bias),
+            (layer.linear2.weight, layer.linear2.bias),
+        )
         self.norms = [((d,), norm.weight, norm.bias, norm.eps) for norm in (layer.norm1, layer.norm2)]
         self.activation, self.scale = layer.activation, (d // layer.heads) ** -0.5
         self.keys, self.values = torch.zeros(2, layer.heads, size, d // layer.heads)
