@@ -10,7 +10,8 @@ import torch
 
 _LOCK = threading.Lock()
 _OWN = threading.local()
-_inside = 0
+_INSIDE: list[int] = []
+"""Threads that compute now."""
 
 
 @contextmanager
@@ -20,9 +21,8 @@ def one_thread() -> Iterator[None]:
     OpenMP counts threads for each caller, MKL for the whole process: while somebody else is inside, the caller's count stays
     at one, and is given back the next time that the caller leaves last.
     """
-    global _inside
     with _LOCK:
-        _inside += 1
+        _INSIDE.append(threading.get_ident())
     if not hasattr(_OWN, "before"):
         _OWN.before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         with _LOCK:
-            _inside -= 1
-            if not _inside:
+            _INSIDE.remove(threading.get_ident())
+            if not _INSIDE:
                 torch.set_num_threads(_OWN.before)
                 del _OWN.before
