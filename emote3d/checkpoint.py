@@ -74,8 +74,13 @@ def load_component(folder: str | Path, cls: type[ModuleT], config_cls: type[Conf
     _refuse(folder, _manifest_problems(folder, cls))
     config = load_config(folder, config_cls)
     state = _read_weights(folder)
+    try:
+        with torch.device("meta"):  # sizes that the weights do not have take no memory
+            outline = cls(config).state_dict()
+    except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError, AssertionError) as error:
+        raise Emote3DError(f"{folder / _CONFIG}: no {cls.__name__} has these sizes ({error})") from error
+    _refuse(folder, _state_problems(outline, state))
     module = cls(config)
-    _refuse(folder, _state_problems(module.state_dict(), state))
     module.load_state_dict(state, strict=True)
     return module.eval()
 
@@ -122,7 +127,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Emote3DError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Emote3DError(f"{path} is not valid JSON ({error}); copy the checkpoint again") from error
     if not isinstance(value, dict):
         raise Emote3DError(f"{path}: expected a JSON object, got {type(value).__name__}")

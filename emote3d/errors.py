@@ -1,8 +1,19 @@
 """The one error type that reaches a user."""
 
+from __future__ import annotations
+
+_LONGEST = 1000
+
 
 class Emote3DError(Exception):
     """Bad input at a border: one line that says what was expected, what came and what to do.
 
-    The command line prints it on stderr and exits with code 2.
+    Line breaks of a message become spaces, and the middle of one that quotes too much of a damaged file is left out. The
+    command line prints it on stderr and exits with code 2.
     """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.split())
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 3 :]}"
+        super().__init__(line)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tokenize
 import typing
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.bounded import read_npz
 from emote3d.errors import Emote3DError
 from emote3d.files import atomic_path
 from emote3d.origin import origin_from_members, origin_members
@@ -22,11 +20,6 @@ from emote3d.records import Basis, BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
 
 RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
-DAMAGED_NPZ = (
-    OSError, ValueError, EOFError, KeyError, SyntaxError, RuntimeError, OverflowError, MemoryError,
-    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
-"""What numpy and zipfile raise for damaged files."""
 _SHAPES: dict[str, tuple[int | None, ...]] = {
     "expression": (None, None),
     "basis": (),
@@ -127,11 +120,7 @@ def load_motion(path: str | Path) -> Motion:
     Raises:
         Emote3DError: no such file, not a motion, or its arrays do not fit each other.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except DAMAGED_NPZ as error:
-        raise Emote3DError(f"{path} cannot be read as a motion: {error}; make one with emote3d animate") from error
+    arrays = read_npz(path, "a motion; make one with emote3d animate")
     if "fps" not in arrays or not arrays.keys() & {"expression", "joints_axis_angle"}:
         raise Emote3DError(f"{path} holds no motion of emote3d (fps with expression or joints_axis_angle)")
     lengths = {len(arrays[name]) for name, shape in _SHAPES.items() if shape and name in arrays and arrays[name].ndim}

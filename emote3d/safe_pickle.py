@@ -9,8 +9,8 @@ from __future__ import annotations
 import collections
 import pickle
 import re
-import zipfile
-import zlib
+import struct
+import types
 from collections.abc import Callable
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from emote3d.bounded import DAMAGED_NPZ, check_unpacked
 from emote3d.errors import Emote3DError
 
 _DTYPE = re.compile(r"[<>|=]?([biufSUO]\d{0,6}|bool)")
@@ -30,6 +31,7 @@ _DAMAGE = (
     AttributeError,
     OverflowError,
     ImportError,
+    struct.error,
 )
 
 
@@ -131,19 +133,30 @@ for _module in ("numpy.core", "numpy._core"):
         _ALLOWED[f"{_module}.multiarray", _name] = _ALLOWED[f"{_module}.numeric", _name] = _function
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits the names above and inert records for chumpy and scipy.sparse."""
+class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
+    """Admits the names above and inert records for chumpy and scipy.sparse.
 
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
+    It is Python's own in Python: that in C makes room for as many memorised objects as a single number in the file says.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
         """Look a name up in what is admitted; nothing is imported."""
-        found = _ALLOWED.get((module_name, global_name))
+        found = _ALLOWED.get((module, name))
         if found is not None:
             return found
-        if module_name.split(".", maxsplit=1)[0] == "chumpy" or module_name.startswith("scipy.sparse"):
-            return type(global_name, (_Record,), {"path": f"{module_name}.{global_name}"})
-        raise Emote3DError(
-            f"it holds an object of the class {module_name}.{global_name}, which is not data and not loaded"
-        )
+        if module.split(".", maxsplit=1)[0] == "chumpy" or module.startswith("scipy.sparse"):
+            return type(name, (_Record,), {"path": f"{module}.{name}"})
+        raise Emote3DError(f"it holds an object of the class {module}.{name}, which is not data and not loaded")
+
+
+def _load_build(unpickler: Any) -> None:
+    """Give an object its state; a function or class that is named gets none."""
+    if len(unpickler.stack) > 1 and isinstance(unpickler.stack[-2], type | types.FunctionType):
+        raise pickle.UnpicklingError("a state for something that is no object")
+    unpickler.load_build()
+
+
+_Unpickler.dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: _load_build}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def load_pickle(file: BufferedIOBase, name: str) -> object:
@@ -168,10 +181,11 @@ def load_npz(path: Path) -> dict[str, Callable[[], object]]:
     """
     try:
         archive = np.load(path, allow_pickle=False)
-    except (OSError, zipfile.BadZipFile, *_DAMAGE) as error:
+    except DAMAGED_NPZ as error:
         raise Emote3DError(f"{path} is not a readable npz file ({error})") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
+    if not isinstance(archive, np.lib.npyio.NpzFile) or archive.zip is None:
         raise Emote3DError(f"{path} holds one array; expected an npz with several named ones")
+    check_unpacked(archive.zip, path)
     return {key: _member_reader(archive, key, path) for key in archive.files}
 
 
@@ -179,12 +193,13 @@ def _member_reader(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Calla
     def read() -> object:
         try:
             return archive[key]
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-            raise Emote3DError(f"{path} is damaged at {key} ({error}); copy it again") from error
         except ValueError:
             assert archive.zip is not None
-            with archive.zip.open(f"{key}.npy") as member:
+            name = f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key
+            with archive.zip.open(name) as member:
                 return load_npy_object(BytesIO(member.read()), f"{path}: {key}")
+        except DAMAGED_NPZ as error:
+            raise Emote3DError(f"{path} is damaged at {key} ({error}); copy it again") from error
 
     return read
 
@@ -199,7 +214,7 @@ def load_npy_object(file: BufferedIOBase, name: str) -> object:
         version = np.lib.format.read_magic(file)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         reader(file)
-    except _DAMAGE as error:
+    except DAMAGED_NPZ as error:
         raise Emote3DError(f"{name} is not a readable array ({error})") from error
     value = load_pickle(file, name)
     return value.value.item() if isinstance(value, _Array) and value.value.ndim == 0 else value

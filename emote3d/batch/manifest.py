@@ -76,6 +76,8 @@ def read_manifest(path: Path, asked: Asked) -> list[Job]:
             columns = [name.strip() for name in reader.fieldnames or ()]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Emote3DError(f"the manifest {path} cannot be read: {error}") from error
+    if any("\0" in str(cell) for row in rows for cell in row.values()):
+        raise Emote3DError(f"the manifest {path} holds NUL characters; save it as CSV in UTF-8")
     unknown = [name for name in columns if name not in (*_OWN, *_HINTS)]
     if "speech" not in columns or unknown:
         wrong = f"unknown columns {', '.join(unknown)}" if unknown else "no column speech"

@@ -195,7 +195,10 @@ def _weights(array: ndarray) -> Float[Tensor, "verts joints"]:
 
 
 def _parents(file: _File) -> tuple[int, ...]:
-    parents = [int(parent) for parent in np.atleast_2d(file.array("kintree_table"))[0].astype(np.int64)]
+    table = np.atleast_2d(file.array("kintree_table"))
+    if not table.size or table.dtype.kind not in "iuf" or not np.isfinite(table).all():
+        raise Emote3DError(f"{file.path}: expected the numbers of joints in kintree_table")
+    parents = [int(parent) for parent in table[0].astype(np.int64)]
     parents[0] = -1
     if any(not 0 <= parent < joint for joint, parent in enumerate(parents) if joint):
         raise Emote3DError(f"{file.path}: kintree_table does not list parents before their children")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.bounded import read_npz
 from emote3d.errors import Emote3DError
 from emote3d.motion import resample_motion
 from emote3d.names import SMPLX_JOINTS
@@ -77,11 +77,14 @@ def _beat2(root: Path) -> list[BodyClip]:
     table = root / "train_test_split.csv"
     if not table.is_file():
         raise Emote3DError(f"{root} has no train_test_split.csv; copy it from BEAT2 beside smplxflame_30")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, restkey="more", restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Emote3DError(f"{table} cannot be read: {error}") from error
     if not rows or not {"id", "type"} <= rows[0].keys():
         raise Emote3DError(
-            f"{table}: expected the columns id and type, got {', '.join(rows[0]) if rows else 'nothing'}"
+            f"{table}: expected the columns id and type, got {', '.join(map(str, rows[0])) if rows else 'nothing'}"
         )
     unknown = sorted({row["type"] for row in rows} - {"train", "val", "test", "additional"})
     if unknown:
@@ -142,19 +145,19 @@ def read_clip(clip: BodyClip, fps: float) -> BodyMotion:
     Raises:
         Emote3DError: the file is damaged, or holds no SMPL-X or SMPL-H poses.
     """
-    try:
-        with np.load(clip.motion, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("poses", "trans", *_RATES) if name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise Emote3DError(f"{clip.motion} cannot be read ({error}); copy it again") from error
-    rate = next((float(arrays[name]) for name in _RATES if name in arrays), math.nan)
+    arrays = read_npz(clip.motion, "a body's motion", ("poses", "trans", *_RATES))
+    rates = [arrays[name] for name in _RATES if name in arrays]
+    rate = float(rates[0]) if rates and rates[0].ndim == 0 and rates[0].dtype.kind in "iuf" else math.nan
     missing = [name for name in ("poses", "trans") if name not in arrays]
     if missing or not 1 <= rate <= 1000:
         raise Emote3DError(
             f"{clip.motion}: expected poses, trans and mocap_frame_rate, missing {missing or 'the rate'}"
         )
-    if len(arrays["poses"]) < 2 or len(arrays["trans"]) != len(arrays["poses"]):
-        raise Emote3DError(f"{clip.motion}: {len(arrays['poses'])} poses and {len(arrays['trans'])} translations")
+    poses, trans = arrays["poses"], arrays["trans"]
+    if any(array.ndim != 2 or array.dtype.kind not in "iuf" for array in (poses, trans)):
+        raise Emote3DError(f"{clip.motion}: expected numbers [frames, n], got {poses.dtype} {list(poses.shape)} poses")
+    if len(poses) < 2 or trans.shape != (len(poses), 3):
+        raise Emote3DError(f"{clip.motion}: {len(poses)} poses and translations {list(trans.shape)}")
     if not all(np.isfinite(arrays[name]).all() for name in ("poses", "trans")):
         raise Emote3DError(f"{clip.motion} holds numbers that are not finite")
     joints = _smplx_joints(torch.from_numpy(arrays["poses"].astype(np.float32)), clip.motion)

@@ -64,8 +64,8 @@ class FlameFolder:
             sound=sound,
             track=track,
             emotion=_emotion(values.get("emotion")),
-            intensity=int(values["intensity"]) if "intensity" in values else 0,
-            subject=str(values["subject"]) if "subject" in values else sound.parent.name,
+            intensity=int(values["intensity"].item()) if "intensity" in values else 0,
+            subject=str(values["subject"].item()) if "subject" in values else sound.parent.name,
         )
 
     def read(self, entry: ClipEntry) -> FaceClip:
@@ -74,7 +74,7 @@ class FlameFolder:
         missing = [key for key in ("expression", "jaw") if key not in values]
         if missing:
             raise Emote3DError(f"{entry.track} has no {', '.join(missing)}")
-        fps = float(values["fps"]) if "fps" in values else float(CLIP_FPS)
+        fps = float(values["fps"].item()) if "fps" in values else float(CLIP_FPS)
         expression, jaw = (_resampled(values[key], fps, entry) for key in ("expression", "jaw"))
         valid = np.ones(len(expression), dtype=bool)
         if "valid" in values:
@@ -97,12 +97,19 @@ def _members(path: Path, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
         name = next((name for name in _NAMES[key] if name in members), None)
         if name is not None:
             found[key] = to_array(members[name](), f"{path.name}: {name}")
+            if key not in ("emotion", "subject") and found[key].dtype.kind not in "biuf":
+                raise Emote3DError(f"{path.name}: expected numbers in {name}, got {found[key].dtype}")
+            if key in ("emotion", "intensity", "subject", "fps") and found[key].size != 1:
+                raise Emote3DError(f"{path.name}: expected one value in {name}, got {list(found[key].shape)}")
+            if found[key].dtype.kind == "f" and not np.isfinite(found[key]).all():
+                raise Emote3DError(f"{path.name}: {name} holds values that are not finite")
     return found
 
 
 def _emotion(value: np.ndarray | None) -> int:
     if value is None:
         return 0
+    value = value.reshape(())
     if value.dtype.kind in "US":
         if str(value) not in EMOTIONS:
             raise Emote3DError(f"unknown emotion '{value}'; known are {', '.join(EMOTIONS)}")

@@ -62,8 +62,12 @@ def emodb_speech(waveform: np.ndarray, path: Path) -> TimedSpeech:
         fields = head.split()
         if len(fields) < 3 or fields[2][0] in "+-" or fields[2] == "hoe":  # the same phone goes on with other marks
             continue
+        try:
+            start = float(fields[0])
+        except ValueError as error:
+            raise Emote3DError(f"{path}: expected a time before each phone; got '{fields[0]}'") from error
         phones = to_common(fields[2], "emodb")
         stress = next((2 for mark in rest if mark in ("1", "2", "3")), 0)
         if phones != spans[-1][1]:
-            spans.append((float(fields[0]), phones, stress))
+            spans.append((start, phones, stress))
     return build_timed(waveform.astype(np.int16), spans)

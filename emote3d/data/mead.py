@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from emote3d.latents.condition import MEAD_TRAIN_SUBJECTS
 from emote3d.names import EMOTIONS
 from emote3d.safe_pickle import load_pickle, to_array
 
+if TYPE_CHECKING:
+    import h5py
+
 Split = Literal["train", "val", "test", "all"]
 _FOLDERS = {"angry": "anger", "disgusted": "disgust", "surprised": "surprise"}
 _SPLITS: dict[str, tuple[str, ...]] = {
@@ -23,6 +27,9 @@ _SPLITS: dict[str, tuple[str, ...]] = {
     "test": ("M037", "M039", "M040", "M041", "M042", "W037", "W038", "W040"),
 }
 """`random_by_identityV2_sorted_70_15_15`: men and women by themselves, sorted, 70/15/15."""
+_MOST_NUMBERS = 20_000_000
+"""In an array of a reconstruction: over an hour of 100 coefficients."""
+_MOST_CHUNKS = 50_000
 _TRACK, _FRAME_LIST = "shape_pose_cam.hdf5", "landmarks_alignment_used_frame_indices.pkl"
 
 
@@ -93,6 +100,8 @@ class MeadSet:
                 )
             valid = np.isin(np.arange(frames), used)
         shape = arrays["shape"]
+        if len(shape) > frames:
+            raise Emote3DError(f"{entry.track}: {len(shape)} frames of shape, {frames} of exp")
         kept = valid[: len(shape)]
         clip = FaceClip(
             waveform=load_speech(entry.sound).waveform.numpy(),
@@ -118,13 +127,28 @@ def _read_track(path: Path) -> dict[str, np.ndarray]:
 
     try:
         with h5py.File(path, "r") as file:
-            missing = [key for key in ("shape", "exp", "jaw") if key not in file]
+            missing = [key for key in ("shape", "exp", "jaw") if key not in list(file)]  # `in file` follows links
             if missing:
                 raise Emote3DError(f"{path} has no {', '.join(missing)}")
-            arrays = {key: np.asarray(file[key], dtype=np.float32) for key in ("shape", "exp", "jaw")}
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise Emote3DError(f"{path} cannot be read ({str(error).splitlines()[0]})") from error
+            arrays = {key: _held(file, key, path) for key in ("shape", "exp", "jaw")}
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise Emote3DError(f"{path} cannot be read ({error})") from error
     bad = {key: array.shape for key, array in arrays.items() if array.ndim != 3 or array.shape[0] != 1}
     if bad or arrays["jaw"].shape[2] != 3:
         raise Emote3DError(f"{path}: expected arrays (1, frames, n) with 3 for jaw, got {bad or arrays['jaw'].shape}")
     return {key: array[0] for key, array in arrays.items()}
+
+
+def _held(file: h5py.File, key: str, path: Path) -> np.ndarray:
+    """An array that lies in the file itself: links and storage elsewhere are not followed."""
+    import h5py
+
+    lies_here = file.id.links.get_info(key.encode()).type == h5py.h5l.TYPE_HARD  # pyright: ignore[reportAttributeAccessIssue]
+    part = file[key] if lies_here else None
+    if not isinstance(part, h5py.Dataset) or part.dtype.kind not in "iuf" or (part.size or 0) > _MOST_NUMBERS:
+        raise Emote3DError(f"{path}: expected an array of numbers as {key}, got {part}")
+    if part.chunks and (part.size or 0) / math.prod(part.chunks) > _MOST_CHUNKS:
+        raise Emote3DError(f"{path}: {key} is cut into more than {_MOST_CHUNKS} pieces")
+    if part.external or part.is_virtual:
+        raise Emote3DError(f"{path}: {key} lies in another file, which is not read")
+    return np.asarray(part, dtype=np.float32)

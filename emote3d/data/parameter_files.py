@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -10,31 +9,19 @@ from typing import Final
 import numpy as np
 import torch
 
+from emote3d.bounded import read_npz
 from emote3d.errors import Emote3DError
-from emote3d.motion import DAMAGED_NPZ
 from emote3d.records import BodyMotion, FaceMotion, Motion
 
 _RATE_KEYS: Final = ("mocap_frame_rate", "mocap_framerate", "fps")
 _EXPRESSION_KEYS: Final = ("expressions", "expression", "exp", "expr", "expcode")
 _JAW_KEYS: Final = ("jaw", "jaw_pose", "jaw_axis_angle")
-_LARGEST_BYTES: Final = 2 << 30
 JAW, LEFT_EYE = 22, 23
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an npz; nothing in it is executed, and none larger than 2 GB is unpacked.
-
-    Raises:
-        Emote3DError: it cannot be read, or holds pickled objects.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_BYTES:
-                raise Emote3DError(f"{path} unpacks to more than 2 GB; expected a motion")
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if file.zip.getinfo(f"{name}.npy").file_size}
-    except DAMAGED_NPZ as error:
-        raise Emote3DError(f"{path} cannot be read as an npz of numbers: {error}") from error
+    """Read the arrays of an npz that hold anything; see `read_npz`."""
+    return {name: array for name, array in read_npz(path, "an npz of numbers").items() if array.size}
 
 
 def read_parameters(path: Path) -> Motion:

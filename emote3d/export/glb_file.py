@@ -14,6 +14,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from emote3d.errors import Emote3DError
+from emote3d.export.glb_check import problems_of
 from emote3d.files import atomic_path
 
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -51,10 +52,12 @@ class GlbFile:
             at += 8 + length
         try:
             document = json.loads(chunks.get(_JSON, b""))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Emote3DError(f"{path}: its JSON is damaged: {error}") from error
         if not isinstance(document, dict):
             raise Emote3DError(f"{path}: its JSON is no glTF")
+        if problems := problems_of(document):
+            raise Emote3DError(f"{path}: its scene is damaged: {'; '.join(problems)}")
         if any("uri" in buffer for buffer in (document.get("buffers") or [])[:1]):
             raise Emote3DError(f"{path} keeps its numbers in another file; convert it to one .glb first")
         return cls(document, bytearray(chunks.get(_BIN, b"")))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from jaxtyping import Float
 from numpy import ndarray
 
+from emote3d.bounded import read_yaml
 from emote3d.engine import arkit_face
 from emote3d.errors import Emote3DError
 from emote3d.names import ARKIT_52, OCULUS_VISEMES, SMPLX_JOINTS
@@ -90,13 +90,19 @@ def load_rig(name: str | Path) -> RigMap:
     """
     path = Path(name)
     if str(name) in preset_names():
-        path = _FOLDER / f"{name}.yaml"
-    elif path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return _preset(str(name))
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
         raise Emote3DError(f"expected a rig map out of {', '.join(preset_names())}, or a .yaml file; got '{name}'")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Emote3DError(f"{path} cannot be read as a rig map: {' '.join(str(error).split())}") from error
+    return _read(path)
+
+
+@cache
+def _preset(name: str) -> RigMap:
+    return _read(_FOLDER / f"{name}.yaml")
+
+
+def _read(path: Path) -> RigMap:
+    content = read_yaml(path, "a rig map")
     if not isinstance(content, dict) or set(content) - _KEYS:
         extra = sorted(map(str, set(content) - _KEYS)) if isinstance(content, dict) else type(content).__name__
         raise Emote3DError(f"{path}: expected a mapping with {', '.join(sorted(_KEYS))}; got {extra}")
@@ -131,7 +137,7 @@ def _parsed(path: Path, content: dict[str, Any]) -> RigMap:
     problems: list[str] = []
     shapes = _shapes(content, problems)
     for alias, own in _mapping(content, "also", problems).items():
-        if own in shapes:
+        if isinstance(own, str) and own in shapes:
             shapes[str(alias)] = shapes[own]
         else:
             problems.append(f"also: {alias} stands for '{own}', which is no shape of this map")

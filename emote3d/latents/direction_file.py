@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+from emote3d.bounded import read_yaml
 from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
 
@@ -23,19 +24,10 @@ def load_direction(path: str | Path) -> Direction:
     Raises:
         Emote3DError: the file cannot be read, or all that is wrong in it.
     """
-    import yaml
-
     path = Path(path)
+    values = read_yaml(path, "a direction")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Emote3DError(f"direction {path} cannot be read: {error}") from error
-    try:
-        values = yaml.safe_load(text) if text.strip() else {}
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Emote3DError(f"direction {path} is neither YAML nor JSON: {' '.join(str(error).split())}") from error
-    try:
-        return direction_from(values, path.parent)
+        return direction_from({} if values is None else values, path.parent)
     except Emote3DError as error:
         raise Emote3DError(f"direction {path}: {error}") from error
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from emote3d.bounded import DAMAGED_NPZ
 from emote3d.data.parameter_files import read_arrays, read_parameters
 from emote3d.errors import Emote3DError
 from emote3d.export.reading import read_motion
-from emote3d.motion import DAMAGED_NPZ, load_motion, resample_motion
+from emote3d.motion import load_motion, resample_motion
 from emote3d.records import Motion
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
+from emote3d.bounded import read_yaml
 from emote3d.errors import Emote3DError
 
 _PLACEHOLDERS = ("pytorch_lightning.", "lightning.", "lightning_fabric.", "omegaconf.", "numpy.", "argparse.", "inferno.",
@@ -94,10 +94,7 @@ def read_settings(path: Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Emote3DError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    settings = read_yaml(path, "the settings of a training")
     if not isinstance(settings, dict):
         raise Emote3DError(f"{path}: expected a mapping, got {type(settings).__name__}")
     return settings
