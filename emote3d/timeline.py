@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from emote3d.motion import resample_motion
 from emote3d.records import BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
 
+_SLACK = 1e-3
+"""Part of a frame by which a time may miss it and still mean it."""
 RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
 
 
@@ -38,7 +41,7 @@ def slice_motion(motion: Motion, start_s: float, end_s: float | None = None) -> 
     """
     duration_s = motion.frames / motion.fps
     end_s = duration_s if end_s is None else end_s
-    first, last = (round(max(time_s, 0.0) * motion.fps) for time_s in (start_s, end_s))
+    first, last = (math.ceil(max(time_s, 0.0) * motion.fps - _SLACK) for time_s in (start_s, end_s))
     if not first < min(last, motion.frames):
         raise Emote3DError(f"no frame lies from {start_s:g} to {end_s:g} s; the motion lasts {duration_s:g} s")
     return frames_of(motion, slice(first, last))

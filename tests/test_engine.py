@@ -109,6 +109,7 @@ def test_slices_and_joins_are_inverse(frames: int, seed: int, fps: float) -> Non
     assert first.frames + second.frames == frames
     assert_same(Motion.concatenate([first, second]), motion, 0)
     assert_same(motion.slice(0, motion.duration_s + 1), motion, 0)
+    assert motion.slice(0, 0.4 / motion.fps).frames == 1  # frame 0 is there
 
 
 @settings(max_examples=15, deadline=None)

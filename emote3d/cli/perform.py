@@ -86,6 +86,8 @@ class Render(Performance):
     """Width x height of the whole picture in pixels, even numbers."""
     avatar: str = "open"
     """open, or your own model file: flame:PATH, flame2023:PATH or smplx:PATH."""
+    shape: str = ""
+    """Identity of the avatar: gender=1,age=0.6 by name, or numbers in the model's order."""
     source: str | None = None
     """The model file whose coefficients the checkpoint makes, where the avatar takes others: flame:PATH, flame2023:PATH."""
     backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
@@ -93,14 +95,14 @@ class Render(Performance):
 
     def run(self) -> None:
         """Perform and film."""
-        from emote3d.body import choose_avatar
+        from emote3d.body import choose_avatar, shaped
         from emote3d.export.film import film, parse_size, parse_views
         from emote3d.retarget import suited
 
         started_s = time.monotonic()
         self.check_output(".mp4")
         views, size = parse_views(self.view), parse_size(self.size)
-        avatar = choose_avatar(self.avatar)
+        avatar = shaped(choose_avatar(self.avatar), self.shape)
         source = None if self.source is None else choose_avatar(self.source)
         performed, sound = self._performed(body=bool({"upper", "full"} & set(views)))
         motion = suited(performed, avatar, source)

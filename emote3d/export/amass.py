@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float32
 from numpy import ndarray
 
-from emote3d.body import relaxed_stance
+from emote3d.body import relaxed_stance, shape_coefficients
 from emote3d.export.formats import WRITERS
 from emote3d.export.registry import Export
 from emote3d.files import atomic_path
@@ -29,19 +29,28 @@ def write_npz(job: Export, path: Path) -> list[str]:
 
     `poses` is the whole body as it is drawn (a relaxed stance where the motion has no body), `trans` the pelvis'
     displacement from its rest place in metres (+y up), `mocap_frame_rate` the rate of the whole file. With a SMPL-X file
-    as the avatar, `expressions` and the jaw are fitted to it; our own keys keep the motion as it was.
+    as the avatar, `expressions` and the jaw are fitted to it; our own keys keep the motion as it was. The identity of the
+    options is in `identity` (coefficients of the avatar), and in `betas` where the avatar is a SMPL-X file.
     """
     motion = job.motion
     played = motion if job.avatar_path is None else job.played
     trans = np.zeros((motion.frames, 3), np.float32) if motion.body is None else motion.body.translation_m.numpy()
+    betas = np.zeros(BETAS, np.float32)
+    identity: dict[str, ndarray] = {}
+    if job.options.shape.strip():
+        coefficients = shape_coefficients(job.avatar, job.options.shape).numpy()
+        identity = {"identity": coefficients}
+        if job.avatar.basis == "smplx2020":
+            betas[: len(coefficients)] = coefficients
     members = {
         "poses": smplx_poses(played),
         "trans": trans.astype(np.float32),
-        "betas": np.zeros(BETAS, np.float32),
+        "betas": betas,
         "gender": np.array("neutral"),
         "mocap_frame_rate": _whole(motion.fps),
         "expressions": smplx_expressions(played.face, motion.frames),
         "model": np.array("smplx2020"),
+        **identity,
         **motion_members(motion),
     }
     with atomic_path(path) as temporary:

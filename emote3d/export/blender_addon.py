@@ -45,19 +45,30 @@ class BadFileError(Exception):
     """One line for the user."""
 
 
-def read_avatar(path: str) -> SimpleNamespace:
-    """Read a body model in SMPL-X's layout (npz): ours with its looks, or a user's."""
+def read_avatar(path: str, motion_path: str) -> SimpleNamespace:
+    """Read a body model in SMPL-X's layout (npz): ours with its looks, or a user's; with the motion's identity."""
     try:
         with np.load(path, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files if name != "posedirs"}
-        return _avatar(data)
+        return _avatar(data, _identity(motion_path))
     except (OSError, ValueError, KeyError) as error:
         raise BadFileError(f"expected a body model in SMPL-X's layout (npz), got {path}: {error}") from error
 
 
-def _avatar(data: dict[str, np.ndarray]) -> SimpleNamespace:
+def _identity(motion_path: str) -> np.ndarray:
+    """Identity coefficients that a motion was exported with; none where it has none (`read_motion` judges the file)."""
+    try:
+        with np.load(motion_path, allow_pickle=False) as file:
+            return file["identity"].astype(np.float64)
+    except (OSError, ValueError, KeyError):
+        return np.zeros(0)
+
+
+def _avatar(data: dict[str, np.ndarray], identity: np.ndarray) -> SimpleNamespace:
     template, dirs = data["v_template"].astype(np.float64), data["shapedirs"]
     n_shape = int(data.get("n_shape", 300 if dirs.shape[2] >= 400 else 10))
+    identity = identity[:n_shape]
+    template = template + dirs[..., : len(identity)].astype(np.float64) @ identity
     parents = data["kintree_table"][0].astype(np.int64)
     parents[0] = -1
     shapes = np.moveaxis(dirs[..., n_shape:].astype(np.float64), 2, 0)
@@ -365,7 +376,7 @@ class EMOTE3D_OT_import_motion(bpy.types.Operator, ImportHelper):
     def execute(self, context: Any) -> set[str]:
         """Build the avatar in the current scene."""
         try:
-            avatar = read_avatar(bpy.path.abspath(self.avatar) if self.avatar else _default_avatar())
+            avatar = read_avatar(bpy.path.abspath(self.avatar) if self.avatar else _default_avatar(), self.filepath)
             build(avatar, read_motion(self.filepath, avatar))
             if self.sound:
                 add_sound(bpy.path.abspath(self.sound))
@@ -412,7 +423,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     try:
-        avatar = read_avatar(options.avatar or _default_avatar())
+        avatar = read_avatar(options.avatar or _default_avatar(), options.motion)
         motion = read_motion(options.motion, avatar)
         build(avatar, motion, options.shapes.split(",") if options.shapes else None)
         add_stage(avatar)

@@ -22,6 +22,8 @@ class ExportOptions:
     """How many face shapes a .glb, .usd or .blend may have; fewer are chosen to fit the motion best."""
     visemes: bool = False
     """Add the 15 Oculus visemes where the format has a place for them."""
+    shape: str = ""
+    """Identity of the avatar: gender=1,age=0.6 by name, or numbers in the model's order."""
     view: str = "face"
     """What a video shows: face, left, right, upper or full; several side by side with commas."""
     size: str = "512x512"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from emote3d.body import BodyModel, load_body_model, open_avatar
+from emote3d.body import BodyModel, load_body_model, open_avatar, shaped
 from emote3d.export.formats import ExportOptions, Writer, check_outputs, writer_for
 from emote3d.records import Motion, Speech
 from emote3d.retarget import suited
@@ -27,8 +27,9 @@ class Export:
 
     @cached_property
     def avatar(self) -> BodyModel:
-        """The body model, loaded when a writer asks for it."""
-        return open_avatar() if self.avatar_path is None else load_body_model(self.avatar_path)
+        """The body model with the identity of the options, loaded when a writer asks for it."""
+        model = open_avatar() if self.avatar_path is None else load_body_model(self.avatar_path)
+        return shaped(model, self.options.shape)
 
     @cached_property
     def played(self) -> Motion:

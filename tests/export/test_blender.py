@@ -47,7 +47,9 @@ def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def take(talking: Motion, gesture: BodyMotion) -> Export:
-    return Export(Motion(face=talking.face, body=gesture, fps=30.0), sound=DEMO)
+    """Another person than the default one: what Blender has must be ours with that identity too."""
+    someone = ExportOptions(shape="gender=1,age=0.7,noseLength=1")
+    return Export(Motion(face=talking.face, body=gesture, fps=30.0), sound=DEMO, options=someone)
 
 
 def _read(program: str, path: Path) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from emote3d.body import open_avatar, shape_coefficients
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.perform import Render
 from emote3d.errors import Emote3DError
@@ -80,6 +81,23 @@ def test_export_resamples_for_the_add_ons_unless_told(
     told = capsys.readouterr()
     assert load_motion(a).fps == 25 and "30, 60, 120" in told.err
     assert json.loads(told.out)["files"] == [{"path": str(a), "frames": 12, "fps": 25.0}]
+
+
+def test_the_avatar_may_be_another_person(tmp_path: Path, talking: Motion):
+    job = Export(talking, options=ExportOptions(shape="Gender=1, noseLength=-0.5"))
+    names = job.avatar.shape_names
+    wanted = torch.zeros(len(names))
+    wanted[names.index("gender")], wanted[names.index("noseLength")] = 1, -0.5
+    assert torch.equal(job.avatar.template_m, open_avatar().with_shape(wanted).template_m)
+    by_number = Export(talking, options=ExportOptions(shape=",".join(str(float(value)) for value in wanted)))
+    assert torch.equal(job.avatar.joints_m, by_number.avatar.joints_m)
+    export(job, [tmp_path / "m.npz"])
+    with np.load(tmp_path / "m.npz", allow_pickle=False) as file:
+        assert np.array_equal(file["identity"], wanted.numpy())
+        assert not file["betas"].any()  # SMPL-X's identities are others
+    for text, told in (("gendr=1", "'gendr'"), ("age=x,age=nan", "'age=x' .*'age=nan'"), ("0," * 34, "more than 33")):
+        with pytest.raises(Emote3DError, match=told):
+            shape_coefficients(job.avatar, text)
 
 
 def test_a_motion_file_is_filmed(tmp_path: Path, talking: Motion, capsys: pytest.CaptureFixture[str]):
