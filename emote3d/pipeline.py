@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emote3d.audio.load import load_speech
-from emote3d.audio.rhythm import Rhythm
 from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
-from emote3d.latents.direction import Direction
+from emote3d.latents.direction import GESTURES, Direction
 from emote3d.motion import resample_motion
 from emote3d.performers import FacePerformer, Heard, Redirectable, load_performer
-from emote3d.performers.gesturing import gestures
+from emote3d.performers.bodies import BodyPerformer, load_body
+from emote3d.performers.gesturing import in_step
 from emote3d.performers.memory import heard_again, remember
-from emote3d.performers.open_body import COMPONENTS, OpenBody
 from emote3d.performers.open_face import MOTION_FPS
 from emote3d.performers.reference import referenced
 from emote3d.records import Motion, Speech
@@ -51,12 +50,9 @@ class Emote3D:
         return cls(load_performer(folder, demo_compat), folder)
 
     @cached_property
-    def body(self) -> OpenBody | None:
-        """What moves the body; None where the checkpoint has only a face."""
-        folder = self._body_folder
-        if folder is None or not all((folder / name).is_dir() for name in COMPONENTS):
-            return None
-        return OpenBody.from_pretrained(folder)
+    def body(self) -> BodyPerformer | None:
+        """What moves the body: the checkpoint's own, else the shipped one; None where no folder was given."""
+        return None if self._body_folder is None else load_body(self._body_folder)
 
     @cached_property
     def avatar(self) -> BodyModel:
@@ -94,7 +90,7 @@ class Emote3D:
         """Perform a recording. The same seed gives the same motion.
 
         Args:
-            body: whether the body gestures, where the checkpoint has one; without, only the face is performed.
+            body: whether the body gestures (the shipped one, where the checkpoint has none); without, only the face does.
 
         Raises:
             Emote3DError: the recording cannot be used, or the direction asks for what the checkpoint cannot do.
@@ -111,11 +107,16 @@ class Emote3D:
         body: bool = True,
     ) -> list[Motion]:
         """Perform a recording under several directions; it is listened to once. Raises as `animate`."""
-        speech = load_speech(source)
+        speech, directions = load_speech(source), list(directions)
+        mover = self.body if body else None
+        for one in directions:
+            self.face.check(one)
+            if mover is not None:
+                mover.check(one)
         heard = self.face.listen(speech)
-        rhythm = self.body.listen(speech) if body and self.body is not None else None
+        sound = None if mover is None else mover.listen(speech)
         motions = [
-            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s, rhythm)
+            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s, sound)
             for one in directions
         ]
         return [resample_motion(motion, fps, speech.duration_s) for motion in motions]
@@ -138,19 +139,22 @@ class Emote3D:
             raise Emote3DError(
                 "a transcript is aligned with the recording: give it to animate, redirect remembers its words"
             )
+        if any(getattr(direction, name) != getattr(Direction(), name) for name in GESTURES):
+            raise Emote3DError(
+                f"redirect leaves the body as it is; for {', '.join(GESTURES)} animate the recording again"
+            )
         seed = origin.seed if seed is None else seed
         new = self._act(heard_again(origin), direction, seed, origin.duration_s)
         return replace(resample_motion(new, motion.fps, origin.duration_s), body=motion.body)
 
-    def _act(
-        self, heard: Heard, direction: Direction, seed: int, duration_s: float, rhythm: Rhythm | None = None
-    ) -> Motion:
+    def _act(self, heard: Heard, direction: Direction, seed: int, duration_s: float, sound: object = None) -> Motion:
         performed, listened = referenced(direction, heard, self.face, self.redirect)
         face = self.face.act(listened, performed, seed)
         origin = None
         if isinstance(self.face, Redirectable):
             origin = remember(heard, direction, self.face, seed, duration_s)
         body = None
-        if rhythm is not None and self.body is not None:
-            body = gestures(self.body, rhythm, listened, performed, seed, (face, self.face.fps))
+        if sound is not None and self.body is not None:
+            moved = self.body.perform(sound, listened, performed, seed)
+            body = in_step(moved, self.body.fps, face, self.face.fps)
         return Motion(face=face, body=body, fps=self.face.fps, origin=origin)

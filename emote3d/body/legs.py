@@ -14,6 +14,8 @@ from emote3d.rotations import axis_angle_to_matrix
 
 _STRETCH = 0.9965
 """Share of its length to which a standing leg is stretched."""
+_FOLD = 0.3
+"""Share of its length that the height of a leg keeps, however far away its foot is."""
 _SOFT_M = 0.004
 
 
@@ -53,6 +55,10 @@ def lowered(
             for start, end in (("hip", "knee"), ("knee", "ankle"))
         )
         apart = (hip - stance.ankles_m[:, index].to(hip))[:, [0, 2]].square().sum(-1)
-        room.append(stance.ankles_m[:, index, 1].to(hip) + ((_STRETCH * length) ** 2 - apart).sqrt() - hip[:, 1])
+        room.append(
+            stance.ankles_m[:, index, 1].to(hip)
+            + ((_STRETCH * length) ** 2 - apart).clamp_min((_FOLD * length) ** 2).sqrt()
+            - hip[:, 1]
+        )
     drop = -_SOFT_M * torch.logsumexp(-torch.stack(room) / _SOFT_M, dim=0)
     return torch.stack([sway_m[:, 0], drop, sway_m[:, 1]], dim=1)

@@ -17,6 +17,14 @@ STYLE_LIMITS = {"articulation": (0.5, 1.5), "head_motion": (1.0, 1.0), "brow_mot
 """What the networks are asked for; operators on the motion do the rest. They do all of head and brows: the first checkpoint hardly
 followed those two (measured: brows 0% and the head 30% of the factor asked for)."""
 
+GESTURE_STYLES = {
+    "gesture_size": ("size", 1.45), "gesture_rate": ("rate", 1.4), "gesture_speed": ("tempo", 1.25),
+    "gesture_openness": ("openness", 1.3),
+}  # fmt: skip
+"""Factors on the gestures: the number of the body's style (`BODY_STYLES`) that each is, and the factor at which that number is 1."""
+GESTURES = (*GESTURE_STYLES, "handedness")
+"""Settings of the body alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Direction:
@@ -61,6 +69,16 @@ class Direction:
     """Blinks relative to the usual 17 a minute, 0 to 3."""
     gaze: str = "free"
     """free, camera, left, right (the avatar's own), up, down, away, or LEFT/UP in degrees (15/-5)."""
+    gesture_size: float = 1.0
+    """Size of the gestures relative to what goes with the voice, 0.5 to 2."""
+    gesture_rate: float = 1.0
+    """How often the hands gesture, likewise, 0.5 to 2."""
+    gesture_speed: float = 1.0
+    """How quick the strokes are, likewise, 0.5 to 2."""
+    gesture_openness: float = 1.0
+    """How far from the body the hands are, likewise, 0.5 to 2."""
+    handedness: float = 0.0
+    """Which hand leads: the left (1), the right (-1), or as the voice's rhythm has it (0)."""
     sample: bool = False
     """Draw brows, nods, blinks, gaze and head from the seed by latent diffusion; the lips stay with the voice."""
     emotion_from: Path | None = None

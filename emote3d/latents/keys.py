@@ -24,6 +24,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "head_motion": (0.0, 2.0),
     "brow_motion": (0.0, 2.0),
     "blink_rate": (0.0, 3.0),
+    "gesture_size": (0.5, 2.0),
+    "gesture_rate": (0.5, 2.0),
+    "gesture_speed": (0.5, 2.0),
+    "gesture_openness": (0.5, 2.0),
+    "handedness": (-1.0, 1.0),
     "attack_s": (0.1, 10.0),
     "decay_s": (0.1, 10.0),
 }

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from emote3d.errors import Emote3DError
-from emote3d.latents.direction import STYLE_LIMITS, STYLE_NAMES, Direction
+from emote3d.latents.direction import GESTURE_STYLES, GESTURES, STYLE_LIMITS, STYLE_NAMES, Direction
 from emote3d.latents.emotions import FEELINGS, MAX_INTENSITY, parse_feeling
 from emote3d.latents.keys import REGIONS, Key, SpokenWord, parse_gaze
+from emote3d.names import BODY_STYLES
 
 _TEMPO = {"surprise": 0.65, "fear": 0.75, "anger": 0.9, "sad": 1.5, "contempt": 1.2}
 """Time an emotion takes to rise or fade relative to the asked attack and decay: startle is quick, sadness slow
@@ -26,7 +27,7 @@ _LAST_S = 0.45
 """The last emotion of a short recording hurries to be seen before the end, but not more than this."""
 _NUMBERS = (
     "intensity", "asymmetry", "articulation", "jaw", "lips", "smoothing_s", "head_motion", "brow_motion", "blink_rate",
-    "attack_s", "decay_s",
+    "attack_s", "decay_s", *GESTURES,
 )  # fmt: skip
 State = dict[str, np.ndarray]
 
@@ -49,6 +50,11 @@ class Timeline:
     head_motion: Float[np.ndarray, "frames"]
     brow_motion: Float[np.ndarray, "frames"]
     blink_rate: Float[np.ndarray, "frames"]
+    gesture_size: Float[np.ndarray, "frames"]
+    gesture_rate: Float[np.ndarray, "frames"]
+    gesture_speed: Float[np.ndarray, "frames"]
+    gesture_openness: Float[np.ndarray, "frames"]
+    handedness: Float[np.ndarray, "frames"]
     gaze_deg: Float[np.ndarray, "frames 2"]
     """To the avatar's left and up; zeros where free."""
     gaze_held: Float[np.ndarray, "frames"]
@@ -63,6 +69,11 @@ class Timeline:
         """The style latent per frame, limited to what the networks were trained on."""
         columns = [np.log(np.clip(getattr(self, name), *STYLE_LIMITS[name])) for name in STYLE_NAMES]
         return np.stack(columns, axis=1)
+
+    def gesture_style(self) -> Float[np.ndarray, "frames styles"]:
+        """What is added to the body's style, in the order of `BODY_STYLES`."""
+        added = {style: np.log(getattr(self, name)) / np.log(base) for name, (style, base) in GESTURE_STYLES.items()}
+        return np.stack([(added | {"handedness": self.handedness})[name] for name in BODY_STYLES], axis=1)
 
     def beyond(self, name: str) -> Float[np.ndarray, "frames"]:
         """Factor of a style that lies beyond what the networks can do."""

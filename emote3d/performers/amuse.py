@@ -80,15 +80,15 @@ class AmuseBody:
 
         def encoded(name: str) -> Tensor:
             encoder = self.encoders[name]
-            if name not in parts:
-                return torch.zeros(1, encoder.config.feature_d)
-
             def encode() -> Tensor:
                 return encode_windows(encoder, spectrograms(speech, encoder.config, self.window_s))
 
             return kept(speech, self.hashes[name], encode) if self.hashes[name] else encode()
 
-        latents = {name: encoded(name) for name in PARTS}
+        latents = {name: encoded(name) for name in parts}
+        windows = max(map(len, latents.values()))
+        for name in set(PARTS) - latents.keys():
+            latents[name] = torch.zeros(windows, self.encoders[name].config.feature_d)
         return AmuseHeard(**latents, duration_s=speech.duration_s)
 
     def act(self, heard: AmuseHeard, seed: int, sampler: SamplerConfig = AMUSE_SAMPLER) -> BodyMotion:

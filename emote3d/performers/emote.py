@@ -87,10 +87,17 @@ class EmoteFace:
         )
         return Heard(latents=latents, loudness=frame_loudness(speech, self.fps, frames))
 
-    def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
-        """Perform under a direction: emotion, intensity and subject; blinks are not in FLAME's basis and left out."""
+    def check(self, direction: Direction) -> None:
+        """Refuse to hear emotions and to sample, which EMOTE has no networks for."""
         if direction.is_auto:
             raise Emote3DError("an EMOTE checkpoint does not hear emotions; name one instead of auto, e.g. happy:0.8")
+        if direction.sample:
+            raise Emote3DError("an EMOTE checkpoint has no denoiser to sample a face with; leave out --sample")
+        self.condition.subject_index(direction.subject)
+
+    def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
+        """Perform under a direction: emotion, intensity and subject; blinks are not in FLAME's basis and left out."""
+        self.check(direction)
         frames = len(heard.loudness)
         timeline = draw_timeline(direction, frames, self.fps, heard.words)
         emotion = direct(heard.latents, timeline.emotion, timeline.style()).emotion

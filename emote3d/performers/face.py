@@ -34,6 +34,14 @@ class FacePerformer(Protocol):
         """Frame rate of what it performs."""
         ...
 
+    def check(self, direction: Direction) -> None:
+        """Refuse what this performer cannot do, before anything is listened to.
+
+        Raises:
+            Emote3DError: the direction asks for something that this performer cannot do.
+        """
+        ...
+
     def listen(self, speech: Speech) -> Heard:
         """Hear a recording (the slow half; no direction changes it)."""
         ...

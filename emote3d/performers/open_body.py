@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,31 +9,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.audio.load import load_speech
 from emote3d.audio.rhythm import Rhythm, hear_rhythm
-from emote3d.body import BodyModel, open_avatar
-from emote3d.body.clearance import clear_hands
-from emote3d.body.kinematics import Skeleton, plant_feet
-from emote3d.body.legs import Stance, lowered
+from emote3d.body.kinematics import Skeleton
+from emote3d.body.legs import Stance
 from emote3d.body.torso import Torso
-from emote3d.checkpoint import load_component
+from emote3d.checkpoint import load_component, read_manifest
 from emote3d.decoders.denoiser import Denoiser, DenoiserConfig, Guidance, conditions_by_latent
 from emote3d.decoders.diffusion import Known, sample_latents
 from emote3d.decoders.samplers import SamplerConfig, draw_noise
+from emote3d.latents.direction import Direction
+from emote3d.latents.timeline import Timeline, draw_timeline, voiced
 from emote3d.names import BODY_STYLES, EMOTIONS
+from emote3d.performers.face import Heard
+from emote3d.performers.footing import Footing
 from emote3d.performers.settling import settled
-from emote3d.prior.body import ROTATIONS, TRANSLATION, channels_from_body
+from emote3d.prior.body import channels_from_body
+from emote3d.prior.mld import MldConfig, MldVAE
 from emote3d.prior.patch import PatchConfig, PatchPrior
 from emote3d.records import BodyMotion, Speech
-from emote3d.rotations import matrix_to_axis_angle, rot6d_to_matrix
 
 BODY_FPS = 30
 """Frame rate of the default body."""
-COMPONENTS = ("body_prior", "body_denoiser")
-"""Folders of a checkpoint with a body."""
-_STRETCH_FRAMES, _CONTEXT_FRAMES = 1800, 60
-"""Frames put right at a time, and how many more on either side they are seen with (pushed hands move smoothly)."""
 _SAMPLER = SamplerConfig(steps=10)
 _GUIDANCE = Guidance(content=1.0, emotion=1.0)
+_MOST_STYLE = 1.0
+"""Of the styles that the body was taught."""
 _APART = {"sad": -0.35, "fear": -0.5, "anger": 0.7, "contempt": 0.2}
 """How far apart somebody with an emotion puts the feet, -1..1."""
 _USUAL = {"pitch_range_octaves": (0.27, 0.10), "dynamics": (0.29, 0.06), "syllables_per_s": (2.1, 0.35)}
@@ -55,36 +55,43 @@ def style_of_voice(rhythm: Rhythm) -> Float[Tensor, "styles"]:
     return torch.tensor([float(np.clip(style.get(name, 0.0), -0.7, 0.7)) for name in BODY_STYLES])
 
 
+def load_body_prior(folder: Path) -> PatchPrior | MldVAE:
+    """The motion prior of a body, of either kind."""
+    if folder.is_dir() and read_manifest(folder).get("class") == "MldVAE":
+        return load_component(folder, MldVAE, MldConfig)
+    return load_component(folder, PatchPrior, PatchConfig)
+
+
 class OpenBody:
     """Moves the 55 joints of SMPL-X."""
 
     fps: float = BODY_FPS
 
-    def __init__(self, prior: PatchPrior, denoiser: Denoiser) -> None:
+    def __init__(self, prior: PatchPrior | MldVAE, denoiser: Denoiser) -> None:
         self.prior = prior.eval().requires_grad_(False)
         self.denoiser = denoiser.eval().requires_grad_(False)
+        self.footing = Footing()
 
     @classmethod
     def from_pretrained(cls, folder: Path) -> OpenBody:
         """Load the body components of a checkpoint folder."""
         return cls(
-            load_component(folder / "body_prior", PatchPrior, PatchConfig),
+            load_body_prior(folder / "body_prior"),
             load_component(folder / "body_denoiser", Denoiser, DenoiserConfig),
         )
 
-    @cached_property
-    def _avatar(self) -> BodyModel:
-        return open_avatar()
-
-    @cached_property
+    @property
     def skeleton(self) -> Skeleton:
         """The open avatar's skeleton, which feet and hands are put right on."""
-        return Skeleton(joints_m=self._avatar.joints_m.double(), parents=self._avatar.parents)
+        return self.footing.skeleton
 
-    @cached_property
+    @property
     def torso(self) -> Torso:
         """The open avatar's trunk."""
-        return Torso.of(self._avatar)
+        return self.footing.torso
+
+    def check(self, direction: Direction) -> None:
+        """This body does whatever a direction asks of a body."""
 
     def listen(self, speech: Speech) -> Rhythm:
         """The rhythm of a recording."""
@@ -95,7 +102,7 @@ class OpenBody:
         self,
         rhythm: Rhythm,
         emotion: Float[Tensor, "frames 8"],
-        style: Float[Tensor, "styles"],
+        style: Float[Tensor, "*#frames styles"],
         seed: int,
         start: BodyMotion | None = None,
         end: BodyMotion | None = None,
@@ -104,7 +111,7 @@ class OpenBody:
 
         Args:
             emotion: weights times intensity; neutral is what is left of 1.
-            style: in the order of `BODY_STYLES`, each -1..1.
+            style: in the order of `BODY_STYLES`, each -1..1; one for all frames, or one each.
             start: a pose to begin in (its last frame).
             end: a pose to end in (its first frame).
         """
@@ -115,14 +122,14 @@ class OpenBody:
         self,
         rhythm: Rhythm,
         emotion: Float[Tensor, "frames 8"],
-        style: Float[Tensor, "styles"],
+        style: Float[Tensor, "*#frames styles"],
         seed: int,
         known: Known | None = None,
     ) -> Float[Tensor, "frames channels"]:
         """What the networks say, before feet and hands are put right."""
         frames, group = len(rhythm.loudness), self.prior.config.frames_per_latent
         conditions = conditions_by_latent(
-            rhythm.features[None], emotion[None].float(), style[None, None].float(), group
+            rhythm.features[None], emotion[None].float(), torch.atleast_2d(style)[None].float(), group
         )
         noise = draw_noise([seed], conditions.content.shape[1], self.prior.config.d)
         with torch.inference_mode():
@@ -137,33 +144,38 @@ class OpenBody:
         z, given = torch.zeros(latents, self.prior.config.d), torch.zeros(latents, dtype=torch.bool)
         for pose, index, frame in ((start, 0, -1), (end, latents - 1, 0)):
             if pose is not None:
-                held = channels_from_body(pose)[frame].expand(1, self.prior.config.hop, -1)
+                held = channels_from_body(pose)[frame].expand(1, self.prior.config.frames_per_latent, -1)
                 z[index] = self.prior.encode(held)[0][0, 0]
                 given[index] = True
         return Known(z=z, given=given)
 
+    def perform(self, sound: Rhythm, heard: Heard, direction: Direction, seed: int) -> BodyMotion:
+        """Perform what was heard under a direction."""
+        timeline = draw_timeline(direction, len(sound.loudness), BODY_FPS, heard.words)
+        return self.act(sound, felt_by_body(heard, timeline), self.style(sound, direction.style_from, timeline), seed)
+
+    def style(
+        self, rhythm: Rhythm, style_from: Path | None, timeline: Timeline
+    ) -> Float[Tensor, "frames_or_one styles"]:
+        """The style of the voice, or of another recording's voice, and what the direction adds to it."""
+        if style_from is not None and style_from.suffix.lower() != ".npz":
+            rhythm = self.listen(load_speech(style_from))
+        added = torch.from_numpy(timeline.gesture_style()).float()
+        added = added[:1] if torch.equal(added, added[:1].expand_as(added)) else added
+        return (style_of_voice(rhythm) + added).clamp(-_MOST_STYLE, _MOST_STYLE)
+
     def stance(self, emotion: Float[Tensor, "frames 8"], seed: int) -> Stance:
         """Where the feet are put."""
         apart = emotion.float().mean(dim=0) @ torch.tensor([_APART.get(name, 0.0) for name in EMOTIONS])
-        return Stance.drawn(np.random.default_rng([seed, 1]), self.skeleton, float(apart.clamp(-1, 1)))
+        return self.footing.stance(float(apart.clamp(-1, 1)), seed)
 
     def grounded(self, channels: Float[Tensor, "frames channels"], stance: Stance) -> BodyMotion:
-        """Hands out of the body, feet on the floor, the pelvis as high as the legs let it be; in stretches, for little memory."""
-        parts = []
-        for start in range(0, len(channels), _STRETCH_FRAMES):
-            first = max(0, start - _CONTEXT_FRAMES)
-            posed, moved_m = self._grounded(channels[first : start + _STRETCH_FRAMES + _CONTEXT_FRAMES], stance)
-            inner = slice(start - first, start - first + _STRETCH_FRAMES)
-            parts.append((posed[inner], moved_m[inner]))
-        joints, places = zip(*parts, strict=True)
-        return BodyMotion(joints_axis_angle=torch.cat(joints), translation_m=torch.cat(places))
+        """Hands out of the body, feet on the floor, the pelvis as high as the legs let it be."""
+        return self.footing.grounded(channels, stance)
 
-    def _grounded(
-        self, channels: Float[Tensor, "frames channels"], stance: Stance
-    ) -> tuple[Float[Tensor, "frames 55 3"], Float[Tensor, "frames 3"]]:
-        rot6d = channels[:, ROTATIONS].double().unflatten(1, (-1, 6))
-        rotations = clear_hands(self.skeleton, self.torso, rot6d_to_matrix(rot6d))
-        sway_m = channels[:, TRANSLATION].double()[:, [0, 2]]
-        translation_m = lowered(self.skeleton, rotations, sway_m, stance)
-        rotations = plant_feet(self.skeleton, rotations, translation_m, stance.ankles_m, stance.feet)
-        return matrix_to_axis_angle(rotations).float(), translation_m.float()
+
+def felt_by_body(heard: Heard, timeline: Timeline) -> Float[Tensor, "frames 8"]:
+    """Weights of the emotions over time, as directed or heard in the voice."""
+    voice, frames = heard.latents.emotion, timeline.frames
+    nearest = np.minimum(np.arange(frames) * len(voice) // max(1, frames), len(voice) - 1)
+    return torch.from_numpy(voiced(timeline.emotion, voice.double().numpy()[nearest])).float()

@@ -72,6 +72,11 @@ class OpenFace:
             raise Emote3DError("a face that was not loaded from a checkpoint folder has no denoiser to sample with")
         return load_face_denoiser(self._folder)
 
+    def check(self, direction: Direction) -> None:
+        """Refuse to sample without a denoiser."""
+        if direction.sample:
+            _ = self.denoiser
+
     def listen(self, speech: Speech) -> Heard:
         """Content, emotion and loudness of a recording."""
         with torch.inference_mode():

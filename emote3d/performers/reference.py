@@ -13,7 +13,7 @@ from torch import Tensor
 
 from emote3d.audio.load import load_speech
 from emote3d.audio.prosody import measure_prosody
-from emote3d.latents.direction import Direction
+from emote3d.latents.direction import GESTURES, Direction
 from emote3d.latents.direction_file import direction_from
 from emote3d.latents.keys import RANGES
 from emote3d.metrics.explain import explain
@@ -95,7 +95,7 @@ def _unstyled(direction: str) -> Direction:
     settings = {
         name: value
         for name, value in json.loads(direction).items()
-        if name not in (*STYLES, "style_from", "transcript")
+        if name not in (*STYLES, *GESTURES, "style_from", "transcript")
     }
     return direction_from(settings)
 

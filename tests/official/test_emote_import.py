@@ -220,3 +220,16 @@ def test_renders_on_a_flame_file_from_the_command_line(imported: dict[str, Path]
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.mp4").stat().st_size > 500
     assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_an_emote_checkpoint_gestures_and_refuses_to_sample(imported: dict[str, Path], tmp_path: Path):
+    engine = Emote3D.from_pretrained(imported["v2"])
+    demo = load_speech(Path(__file__).parents[2] / "assets" / "audio" / "demo-congrats.flac")
+    short = Speech(waveform=demo.waveform[:64000], sample_rate=16000)
+    motion = engine.animate(short, Direction(emotion="happy"), fps=25)
+    assert motion.face is not None and motion.body is not None
+    assert len(motion.body.joints_axis_angle) == len(motion.face.expression) == 100
+    assert motion.body.joints_axis_angle[:, 16:20].diff(dim=0).abs().max() > 0.01
+    assert engine.animate(short, body=False).body is None
+    with pytest.raises(Emote3DError, match="leave out --sample"):
+        engine.animate(short, Direction(sample=True))

@@ -4,42 +4,17 @@ import pytest
 import torch
 
 from emote3d.audio.kaldi import FbankConfig
-from emote3d.checkpoint import save_component
-from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
-from emote3d.latents.ast import AstConfig, AstEncoder
 from emote3d.latents.disentangle import window_starts
 from emote3d.latents.kept import kept
-from emote3d.performers.amuse import PARTS, AmuseBody
-from emote3d.prior.body import CHANNELS
-from emote3d.prior.mld import MldConfig, MldVAE
+from emote3d.performers.amuse import AmuseBody
 from emote3d.records import Speech
+from performers.tiny_amuse import write_amuse
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Components as the import writes them."""
-    torch.manual_seed(0)
-    ast = AstConfig(
-        labels=0,
-        frames=64,
-        patch=16,
-        stride=16,
-        d=8,
-        layers=1,
-        heads=2,
-        feedforward_d=8,
-        feature_d=6,
-        labels_from="tokens",
-    )
-    prior = MldConfig(channels=CHANNELS, d=8, heads=2, feedforward_d=8, layers=3, max_frames=310)
-    denoiser = DenoiserConfig(
-        latent_d=8, content_d=6, emotion_d=6, style_d=6, d=8, heads=2, feedforward_d=8, layers=3, time_d=8, max_tokens=5
-    )
-    for name in PARTS:
-        save_component(tmp_path / name, AstEncoder(ast), ast, {})
-    save_component(tmp_path / "prior", MldVAE(prior), prior, {})
-    save_component(tmp_path / "denoiser", Denoiser(denoiser), denoiser, {})
-    return tmp_path
+    return write_amuse(tmp_path)
 
 
 @pytest.fixture

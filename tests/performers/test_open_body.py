@@ -70,7 +70,7 @@ def test_feet_and_hands_are_put_right_in_stretches_as_in_one_go(
     emotion = torch.eye(8)[6:7].expand(len(rhythm.loudness), -1)
     channels = body.channels(rhythm, emotion, torch.zeros(len(BODY_STYLES)), 0)
     whole = body.grounded(channels, body.stance(emotion, 0))
-    monkeypatch.setattr("emote3d.performers.open_body._STRETCH_FRAMES", 90)
+    monkeypatch.setattr("emote3d.performers.footing._STRETCH_FRAMES", 90)
     parts = body.grounded(channels, body.stance(emotion, 0))
     assert torch.allclose(whole.joints_axis_angle, parts.joints_axis_angle, atol=1e-5)
     assert torch.allclose(whole.translation_m, parts.translation_m, atol=1e-6)
