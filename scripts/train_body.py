@@ -17,37 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from jaxtyping import Float
-from torch import Tensor
 
-from emote3d.audio.rhythm import RHYTHM_D
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
-from emote3d.decoders.schedule import ScheduleConfig
-from emote3d.names import BODY_STYLES, EMOTIONS, SMPLX_JOINTS
 from emote3d.prior.body import CHANNELS
-from emote3d.prior.patch import PatchConfig, PatchPrior, fit_patches
+from emote3d.prior.patch import PatchConfig, PatchPrior
 from emote3d.training.body import BodyDiffusionTask
+from emote3d.training.body_runs import denoiser_config, fit_patch_prior, scale_latents, variance_rebuilt
 from emote3d.training.body_tape import FPS, BodyTape, build_body_tape
 from emote3d.training.diffusion import DiffusionTraining
-from emote3d.training.run import EndlessBatches, fit_batches, machine
-
-_IMPORTANCE = {
-    "hip": 0.1, "knee": 0.1, "ankle": 0.1, "foot": 0.1, "neck": 0.8, "head": 0.8, "collar": 0.8, "shoulder": 1.6, "elbow": 1.6,
-    "wrist": 1.2,
-}  # fmt: skip
-"""How much an error of a joint counts, 1 where not listed; the legs are put on their feet after decoding."""
-_FINGERS = 0.45
-_LEAST_ROTATION, _LEAST_TRANSLATION_M = 0.05, 0.02
-
-
-def importance() -> Float[Tensor, "channels"]:
-    """Weight of each channel of a body."""
-    weights = []
-    for index, name in enumerate(SMPLX_JOINTS):
-        base = name.removeprefix("left_").removeprefix("right_")
-        weights += 6 * [_FINGERS if index >= SMPLX_JOINTS.index("left_index1") else _IMPORTANCE.get(base, 1.0)]
-    return torch.tensor([*weights, 1.0, 0.3, 1.0])
+from emote3d.training.run import EndlessBatches, Precision, fit_batches, machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,38 +74,13 @@ class TrainPrior(_Stage):
 
     def run(self) -> None:
         """Fit and save; the share of the variance rebuilt in windows left out goes into the manifest."""
-        rng = np.random.default_rng(self.seed)
-        tape, prior = BodyTape(self.tape), PatchPrior(self.model)
-        frames = 8 * FPS // self.model.hop * self.model.hop
-        least = torch.full((CHANNELS,), _LEAST_ROTATION)
-        least[-3:] = _LEAST_TRANSLATION_M
-        fit_patches(prior, tape.draw(self.windows, frames, rng).motion, importance(), least)
-        with torch.inference_mode():
-            motion = tape.draw(max(1, self.windows // 10), frames, rng).motion
-            spread = (motion - prior.channel_mean) / prior.channel_std
-            error = (prior.decode(prior.encode(motion)[0]) - motion) / prior.channel_std
-        share = round(1 - float(error.square().mean() / spread.square().mean()), 4)
+        tape = BodyTape(self.tape)
+        frames = 8 * FPS
+        prior = fit_patch_prior(tape, self.model, self.windows, frames, self.seed)
+        share = variance_rebuilt(prior, tape, max(1, self.windows // 10), frames, self.seed + 1)
         note = self.note({"metrics": {"variance_rebuilt": share}})
         save_component(self.out / "body_prior", prior, self.model, note, dtype=torch.float16)
         print(f"variance rebuilt: {share:.4f}")
-
-
-def _denoiser_config() -> DenoiserConfig:
-    return DenoiserConfig(
-        latent_d=64,
-        content_d=8 * RHYTHM_D,
-        emotion_d=len(EMOTIONS),
-        style_d=len(BODY_STYLES),
-        d=192,
-        heads=4,
-        feedforward_d=512,
-        layers=5,
-        dropout=0.0,
-        prediction="velocity",
-        conditioning="latents",
-        null_twins=True,
-        schedule=ScheduleConfig(kind="cosine"),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +88,10 @@ class TrainDenoiser(_Stage):
     """Train the denoiser on latents of the prior."""
 
     settings: DiffusionTraining = field(default_factory=lambda: DiffusionTraining(steps=4000, learning_rate=1e-3))
-    model: DenoiserConfig = field(default_factory=_denoiser_config)
+    model: DenoiserConfig = field(default_factory=lambda: denoiser_config(64, 8, d=192, layers=5))
     seconds: int = 8
     """Length of a window."""
+    precision: Precision = "32-true"
     refine: bool = False
     """Start from the denoiser that is there."""
 
@@ -150,20 +105,14 @@ class TrainDenoiser(_Stage):
             denoiser = load_component(self.out / "body_denoiser", Denoiser, DenoiserConfig).train().requires_grad_(True)
             model = denoiser.config
         else:
-            _set_scale(denoiser, prior, tape.draw(64, self.seconds * FPS, np.random.default_rng(s.seed)).motion)
+            scale_latents(denoiser, prior, tape.draw(64, self.seconds * FPS, np.random.default_rng(s.seed)).motion)
         task = BodyDiffusionTask(denoiser, prior, s)
         batches = EndlessBatches(partial(tape.batches, s.batch, self.seconds * FPS, s.seed))
-        curve = fit_batches(task, batches, self.runs / "body_denoiser", steps=s.steps, seed=s.seed)
+        curve = fit_batches(
+            task, batches, self.runs / "body_denoiser", steps=s.steps, seed=s.seed, precision=self.precision
+        )
         note = self.note({"curve": curve})
         save_component(self.out / "body_denoiser", task.averaged, model, note, dtype=torch.float16)
-
-
-def _set_scale(denoiser: Denoiser, prior: PatchPrior, motion: Float[Tensor, "batch frames channels"]) -> None:
-    """One scale for all components: what moves the body more stays larger than its details."""
-    with torch.inference_mode():
-        z = prior.encode(motion)[0].flatten(0, 1)
-    denoiser.latent_mean.copy_(z.mean(dim=0))
-    denoiser.latent_std.fill_(float((z - z.mean(dim=0)).square().mean().sqrt()))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ VERBS: dict[str, tuple[type[Verb], str]] = {
     "import-checkpoint": (ImportCheckpoint, "A published checkpoint that you hold into a checkpoint folder."),
     "redirect": (Redirect, "A motion file performed again in another way, without its recording."),
     "explain": (Explain, "What the face of a motion file does: emotions and why, action units, blinks, looks, nods."),
-    "train": (Train, "Train FLINT, EMOTE, or the networks that judge them."),
+    "train": (Train, "Train FLINT, EMOTE, a body, AMUSE's speech model, or the networks that judge faces."),
     "retarget": (Retarget, "A motion for another face, model or rig: FLAME, SMPL-X, ARKit, your GLB or VRM."),
     "batch": (Batch, "Many recordings at once: a manifest, by processes or Ray, resumable."),
     "serve": (Serve, "Live faces for other programs: WebSocket, Live Link Face, VMC."),

@@ -9,7 +9,15 @@ from typing import Annotated, Protocol
 import tyro
 
 from emote3d.cli.reporting import Flat, Reporting
-from emote3d.training.settings import EmoteTraining, FaceData, FlintTraining, Machines, PerceptionTraining
+from emote3d.training.settings import (
+    AstTraining,
+    BodyTraining,
+    EmoteTraining,
+    FaceData,
+    FlintTraining,
+    Machines,
+    PerceptionTraining,
+)
 
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 
@@ -122,12 +130,59 @@ class TrainMotionEmotion(TrainPerception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainBody(Reporting):
+    """A body that gestures, from recordings: BEAT2 (motion with speech), and AMASS (motion alone) for the prior."""
+
+    data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction]
+    """Folder of BEAT2 or AMASS; may be given several times."""
+    output: Output
+    """Checkpoint folder to write; render and animate take it as --checkpoint."""
+    runs: Path = Path("runs/body")
+    """Where tapes, curves and resumable states go; the same command goes on from there."""
+    settings: Flat[BodyTraining] = field(default_factory=BodyTraining)
+
+    def run(self) -> None:
+        """Train, measure on the validation split, save."""
+        from emote3d.training.body_runs import Places, train_body
+
+        metrics = train_body(self.data, self.settings, Places(out=self.output, runs=self.runs), self.say)
+        self.report({"output": str(self.output), **metrics}, f"{self.output}: a body, {metrics}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainAst(Reporting):
+    """Content, emotion and style of voices, told apart by exchanging them (AMUSE's speech model)."""
+
+    data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction]
+    """Folder with voices.csv (file, text, emotion, speaker, split), BEAT2 or EmoDB; may be given several times."""
+    output: Output
+    """Checkpoint folder; content, emotion, style and reconstruction are written into it."""
+    init: Path | None = None
+    """Checkpoint folder to start from, e.g. AMUSE imported with --reconstruction; sizes come from it."""
+    runs: Path = Path("runs/ast")
+    """Where curves and resumable states go; the same command goes on from there."""
+    settings: Flat[AstTraining] = field(default_factory=AstTraining)
+    machines: Flat[Machines] = field(default_factory=Machines)
+
+    def run(self) -> None:
+        """Train, measure on clips held out, save."""
+        from emote3d.training.disentangle_runs import AstStart, train_ast
+
+        start = AstStart(out=self.output, runs=self.runs, init=self.init)
+        metrics = train_ast(self.data, self.settings, self.machines, start, self.say)
+        if metrics is not None:
+            self.report({"output": str(self.output), **metrics}, f"{self.output}: {metrics}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train:
     """Train a network; `emote3d train NAME --help` lists the options."""
 
     what: tyro.conf.OmitSubcommandPrefixes[
         Annotated[TrainFlint, tyro.conf.subcommand("flint")]
         | Annotated[TrainEmote, tyro.conf.subcommand("emote")]
+        | Annotated[TrainAst, tyro.conf.subcommand("ast")]
+        | Annotated[TrainBody, tyro.conf.subcommand("body")]
         | Annotated[TrainLipReader, tyro.conf.subcommand("lip-reader")]
         | Annotated[TrainMotionEmotion, tyro.conf.subcommand("motion-emotion")]
     ]

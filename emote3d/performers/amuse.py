@@ -80,6 +80,7 @@ class AmuseBody:
 
         def encoded(name: str) -> Tensor:
             encoder = self.encoders[name]
+
             def encode() -> Tensor:
                 return encode_windows(encoder, spectrograms(speech, encoder.config, self.window_s))
 

@@ -18,9 +18,12 @@ from emote3d.names import BODY_STYLES, EMOTIONS
 from emote3d.prior.body import channels_from_body
 from emote3d.records import Speech
 from emote3d.training.body import BodyBatch
+from emote3d.training.tape_folder import TapeWriter
 
 FPS = 30
-_MEMBERS = ("content", "emotion", "style", "motion")
+MEMBERS = ("content", "emotion", "style", "motion")
+SPOKEN = "spoken.npy"
+"""Of a recorded tape: whether a performance has speech."""
 _STREAM_S = 45.0
 _SHORTEST_CLIP_S = 1.2
 _PAUSES_S, _SILENCES_S, _SILENCE_SHARE = (0.15, 1.6), (2.0, 9.0), 0.07
@@ -80,8 +83,7 @@ def build_body_tape(corpus: Path, out: Path, *, hours: float, seed: int = 0) -> 
     ]
     durations = {entry.id: entry.duration_s for entry in entries}
     rng = np.random.default_rng(seed)
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in _MEMBERS}
-    made = 0
+    tape, made = TapeWriter(out, MEMBERS), 0
     while made < hours * 3600 * FPS:
         clip = _stream(corpus, list(durations), durations, rng)
         rhythm = hear_rhythm(_heard(clip, rng), FPS)
@@ -89,25 +91,36 @@ def build_body_tape(corpus: Path, out: Path, *, hours: float, seed: int = 0) -> 
         emotion, style = draw_emotion(rng, frames), draw_style(rng)
         beats = beats_of(clip, rhythm.loudness[:frames].double().numpy(), FPS)
         body = gesture(beats, emotion, style, FPS, rng.spawn(1)[0])
-        parts["content"].append(rhythm.features[:frames].numpy().astype(np.float16))
-        parts["emotion"].append(emotion.astype(np.float16))
-        parts["style"].append(np.broadcast_to(style, (frames, len(style))).astype(np.float16))
-        parts["motion"].append(channels_from_body(body).numpy().astype(np.float16))
+        tape.add(
+            {
+                "content": rhythm.features[:frames].numpy(),
+                "emotion": emotion,
+                "style": np.broadcast_to(style, (frames, len(style))),
+                "motion": channels_from_body(body).numpy(),
+            }
+        )
         made += frames
-    out.mkdir(parents=True, exist_ok=True)
-    for name, arrays in parts.items():
-        np.save(out / f"{name}.npy", np.concatenate(arrays))
-    np.save(out / "starts.npy", np.cumsum([0] + [len(array) for array in parts["style"]]))
+    tape.close()
     return made / FPS / 3600
 
 
 class BodyTape:
     """Random windows of a tape folder; none crosses from one performance to the next."""
 
-    def __init__(self, folder: Path) -> None:
-        self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _MEMBERS}
+    def __init__(self, folder: Path, spoken_only: bool = False) -> None:
+        """`spoken_only`: leave out performances without speech, which recorded tapes may have."""
+        self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in MEMBERS}
         starts = np.load(folder / "starts.npy")
-        self._spans = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+        spans = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+        spoken = np.load(folder / SPOKEN) if (folder / SPOKEN).is_file() else np.ones(len(spans), bool)
+        self.spoken = bool(spoken.all())
+        """Whether all of it has speech."""
+        if spoken_only:
+            spans = [span for span, heard in zip(spans, spoken, strict=True) if heard]
+        self._spans = spans
+
+    def __len__(self) -> int:
+        return len(self._spans)
 
     def draw(self, batch: int, frames: int, rng: np.random.Generator) -> BodyBatch:
         """One batch of windows."""

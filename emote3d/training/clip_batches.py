@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -55,6 +55,15 @@ def derangement(emotions: Sequence[int], rng: np.random.Generator) -> Int[np.nda
     partner = np.empty(count, dtype=np.int64)
     partner[order] = np.roll(order, -turn)
     return partner
+
+
+@runtime_checkable
+class StepSource(Protocol):
+    """Gives the whole batch of a step, as a named tuple of tensors with a row for each item."""
+
+    def batch(self, step: int, seed: int, batch: int, frames: int) -> Any:
+        """So many items of so many frames."""
+        ...
 
 
 class ClipSource:
@@ -148,10 +157,10 @@ class Share:
     world: int = 1
 
 
-class StepBatches(IterableDataset[FaceBatch]):
+class StepBatches(IterableDataset[Any]):
     """The batches from a step on, this process's rows of each."""
 
-    def __init__(self, source: ClipSource, first_step: int, seed: int, size: tuple[int, int], share: Share) -> None:
+    def __init__(self, source: StepSource, first_step: int, seed: int, size: tuple[int, int], share: Share) -> None:
         """`size` is rows of the whole batch and frames."""
         self._source, self._first, self._seed, self._size, self._share = source, first_step, seed, size, share
         if size[0] % share.world:
@@ -159,11 +168,11 @@ class StepBatches(IterableDataset[FaceBatch]):
                 f"a batch of {size[0]} clips cannot be shared by {share.world} processes; give a multiple"
             )
 
-    def __iter__(self) -> Iterator[FaceBatch]:
+    def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
         first, step_by = (self._first + worker.id, worker.num_workers) if worker else (self._first, 1)
         step = first
         while True:
             whole = self._source.batch(step, self._seed, *self._size)
-            yield FaceBatch(*(value[self._share.rank :: self._share.world] for value in whole))
+            yield type(whole)(*(value[self._share.rank :: self._share.world] for value in whole))
             step += step_by

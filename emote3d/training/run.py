@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import platform
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def fit_batches(
     last = runs / "last.ckpt"
     dataset = batches if isinstance(batches, IterableDataset) else EndlessBatches(lambda: iter(batches))
     loader = DataLoader(dataset, batch_size=None)
-    trainer.fit(task, loader, ckpt_path=last if last.exists() else None, weights_only=False)
+    trainer.fit(task, loader, ckpt_path=last if zipfile.is_zipfile(last) else None, weights_only=False)
     return read_curve(runs / "log")
 
 

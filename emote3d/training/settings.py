@@ -98,3 +98,59 @@ class PerceptionTraining:
     clips: int = 3000
     """Clips of the speech set that are kept in memory."""
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyTraining:
+    """Settings of the training of a body on recordings."""
+
+    prior: Literal["patch", "mld"] = "patch"
+    """patch: principal components, fitted in seconds; mld: the skip-transformer VAE, for a GPU."""
+    prior_d: int = 96
+    """Width of a latent of the motion prior."""
+    prior_steps: int = 20000
+    """Of the mld prior."""
+    prior_windows: int = 600
+    """Windows that the patch prior is fitted to."""
+    steps: int = 20000
+    """Of the denoiser."""
+    batch: int = 32
+    seconds: float = 8.0
+    """Length of a window; shorter clips are skipped."""
+    learning_rate: float = 5e-4
+    d: int = 256
+    """Width of the denoiser."""
+    layers: int = 7
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """bf16-mixed halves the time on GPUs and processors that have it."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AstTraining:
+    """Settings of the training of speech disentanglement; sizes and rates are AMUSE's, which need a large GPU."""
+
+    steps: int = 100000
+    groups: int = 1
+    """Groups of four clips in a batch, of all processes together."""
+    frames: int = 1024
+    """Spectrogram frames (10 ms) of a window."""
+    d: int = 768
+    """Width of the encoders; a head has 64."""
+    layers: int = 12
+    feature_d: int = 256
+    """Width of each latent."""
+    decoder_d: int = 512
+    """Width of the decoder of spectrograms."""
+    learning_rate: float = 1e-5
+    fall: float = 0.85
+    """Factor on the learning rate ..."""
+    fall_every: int = 12600
+    """... every so many steps, after five times as many."""
+    swap_weight: float = 1.0
+    """Of each reconstruction with the content, emotion or style of another clip."""
+    label_weight: float = 1.0
+    """Of emotion and speaker told from their latents."""
+    content_weight: float = 0.5
+    """Of the distance of the contents of one text."""
+    seed: int = 0

@@ -15,14 +15,14 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from emote3d.errors import Emote3DError
-from emote3d.training.clip_batches import ClipSource, Share, StepBatches
+from emote3d.training.clip_batches import Share, StepBatches, StepSource
 from emote3d.training.settings import Machines
 
 
 class StepwiseTask(lightning.LightningModule):
     """A task whose batches and randomness are functions of the step."""
 
-    def __init__(self, source: ClipSource, seed: int, size: tuple[int, int], workers: int = 0) -> None:
+    def __init__(self, source: StepSource, seed: int, size: tuple[int, int], workers: int = 0) -> None:
         """`size` is clips in the whole batch (of all processes together) and frames."""
         super().__init__()
         self.source, self.seed, self.size, self.workers = source, seed, size, workers
