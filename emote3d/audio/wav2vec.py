@@ -1,6 +1,7 @@
 """EMOTE's audio encoder: wav2vec2 whose convolutional features are resampled to the motion frame rate (inferno `Wav2Vec2ModelResampled`).
 
-The network is `transformers`' wav2vec2; the resampling stands between its convolutions and its transformer.
+The network is `transformers`' wav2vec2; the resampling stands between its convolutions and its transformer. This is the form that is
+trained; `folded.py` has the quick one.
 """
 
 from __future__ import annotations
@@ -8,18 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from emote3d.errors import Emote3DError
-
-_CHUNK_FRAMES = 64
-"""Convolutional features (50 a second) made at a time: what lies between the layers is reused by the allocator and the cache."""
-
-_STATISTICS_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,48 +146,6 @@ class ResampledWav2Vec(nn.Module):
         """The transformer on resampled convolutional features."""
         hidden, _ = self.model.feature_projection(resampled_features)
         return self.model.encoder(hidden).last_hidden_state
-
-    def convolve(self, waveform: Float[Tensor, "samples"]) -> Float[Tensor, "1 conv_d features"]:
-        """Convolutional features of a recording of any length in bounded memory; the same as in one go.
-
-        Only the first layer's normalisation sees the whole recording, so its statistics are taken first.
-        """
-        config, layers = self.config, list[Any](self.model.feature_extractor.conv_layers)
-        count = (len(waveform) - config.field) // config.stride + 1
-        if count <= _CHUNK_FRAMES:
-            return self.model.feature_extractor(waveform[None])
-        statistics = self._statistics(waveform) if config.conv_norm == "group" else None
-        parts = []
-        for start in range(0, count, _CHUNK_FRAMES):
-            last = min(count, start + _CHUNK_FRAMES) - 1
-            x = waveform[None, None, start * config.stride : last * config.stride + config.field]
-            for index, layer in enumerate(layers):
-                if index == 0 and statistics is not None:
-                    norm = layer.layer_norm
-                    x = nn.functional.batch_norm(layer.conv(x), *statistics, norm.weight, norm.bias, eps=norm.eps)
-                    x = layer.activation(x)
-                else:
-                    x = layer(x)
-            parts.append(x)
-        return torch.cat(parts, dim=2)
-
-    def _statistics(self, waveform: Float[Tensor, "samples"]) -> tuple[Tensor, Tensor]:
-        """Mean and variance over time of each channel of the first convolution, from those of the samples it sees.
-
-        A channel is w . x with x the samples under the kernel, so its mean is w . E[x] and its variance w' Cov[x] w.
-        """
-        conv = cast("nn.Conv1d", self.model.feature_extractor.conv_layers[0].conv)
-        kernel, stride = self.config.conv_kernels[0], self.config.conv_strides[0]
-        seen = waveform.unfold(0, kernel, stride)
-        total, products = waveform.new_zeros(kernel, dtype=torch.float64), torch.zeros(kernel, kernel).double()
-        for part in seen.split(_STATISTICS_ROWS):
-            part = part.double()
-            total, products = total + part.sum(dim=0), products + part.T @ part
-        middle = total / len(seen)
-        covariance = products / len(seen) - torch.outer(middle, middle)
-        weight = conv.weight[:, 0].double()
-        mean = weight @ middle + (0.0 if conv.bias is None else conv.bias.double())
-        return mean.to(waveform), ((weight @ covariance) * weight).sum(dim=1).clamp_min(0).to(waveform)
 
 
 def resampled(features: Float[Tensor, "batch conv_d features"], frames: int) -> Float[Tensor, "batch frames conv_d"]:

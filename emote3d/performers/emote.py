@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.audio.folded import FoldedWav2Vec
 from emote3d.audio.loudness import frame_loudness
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig, framed, normalised, resampled
 from emote3d.checkpoint import load_component
@@ -45,6 +46,7 @@ class EmoteFace:
         demo_compat: bool = False,
     ) -> None:
         self.audio = audio.eval().requires_grad_(False)
+        self.folded = FoldedWav2Vec(self.audio)
         self.latents = latents.eval().requires_grad_(False)
         self.condition = condition
         self.decoder = decoder.eval().requires_grad_(False)
@@ -76,9 +78,12 @@ class EmoteFace:
         """Content of a recording of any length; the one pass of wav2vec2 that all emotions share."""
         waveform, frames = framed(speech.waveform, self.audio.config.samples_per_frame, self.demo_compat)
         with torch.inference_mode():
-            features = resampled(self.audio.convolve(normalised(waveform)), frames)
+            features = resampled(self.folded.convolve(normalised(waveform)), frames)
             content = blended(
-                lambda part: self.latents(self.audio.encode(features[:, part])), frames, _WINDOW_FRAMES, _OVERLAP_FRAMES
+                lambda part: self.latents(self.folded.encode(features[:, part])),
+                frames,
+                _WINDOW_FRAMES,
+                _OVERLAP_FRAMES,
             )[0]
         latents = SpeechLatents(
             content=content,

@@ -84,7 +84,7 @@ class EmoteTask(StepwiseTask):
         self.net, self.poser, self.settings = net, poser, settings
         net.prior.requires_grad_(False)
         net.audio.requires_grad_(settings.stage == 1)
-        net.audio.model.feature_extractor.requires_grad_(False)
+        net.audio.model.freeze_feature_encoder()  # else it asks for a gradient of its input, and goes all the way back
         self._perceivers = (perceivers,)
         self._eyes = Eyes(poser.model) if perceivers is not None else None
 

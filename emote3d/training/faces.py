@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,11 @@ from torch import Tensor
 
 from emote3d.body import BodyModel
 from emote3d.errors import Emote3DError
+from emote3d.perception.landmarks import eye_distance
 from emote3d.records import FaceMotion, Motion
+
+_CHUNK_POINTS = 2**19
+"""Vertices posed at a time, over all frames: few enough for the cache, enough to be quick."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,31 +52,51 @@ class FacePoser:
         shape: Float[Tensor, "batch shape"],
     ) -> FaceShapes:
         """Pose each clip's face with its identity; head and eyes at rest. Differentiable."""
-        vertices, seen, places = [], [], []
-        has_landmarks = self.model.landmark_verts is not None
+        if not shape.any():  # nobody in particular: all clips are one motion
+            one = self._posed(expression.flatten(0, 1), jaw_axis_angle.flatten(0, 1), self.model)
+            return _joined([[value.unflatten(0, expression.shape[:2]) for value in one]], torch.cat)
         limit = len(self.model.shape_names)
-        for row in range(len(expression)):
-            model = self.model.with_shape(shape[row, :limit]) if shape[row].any() else self.model
-            frames = expression.shape[1]
-            face = FaceMotion(
-                expression=expression[row],
-                basis=self.model.basis,
-                jaw_axis_angle=jaw_axis_angle[row],
-                neck_axis_angle=expression.new_zeros(frames, 3),
-                eyes_axis_angle=expression.new_zeros(frames, 2, 3),
+        rows = [
+            self._posed(
+                expression[row],
+                jaw_axis_angle[row],
+                self.model.with_shape(shape[row, :limit]) if shape[row].any() else self.model,
             )
-            vertices.append(model.pose(Motion(face=face, fps=25.0)).vertices_m)
-            if has_landmarks:
-                rest = model.landmarks(model.rest().vertices_m)[0]
-                landmarks = model.landmarks(vertices[-1])
-                eyes = (rest[36:42].mean(dim=0) - rest[42:48].mean(dim=0)).norm()
-                seen.append((landmarks - rest) / eyes)
-                places.append(landmarks)
-        return FaceShapes(
-            vertices_m=torch.stack(vertices),
-            landmarks=torch.stack(seen) if seen else None,
-            landmarks_m=torch.stack(places) if places else None,
+            for row in range(len(expression))
+        ]
+        return _joined(rows, torch.stack)
+
+    def _posed(
+        self,
+        expression: Float[Tensor, "frames coefficients"],
+        jaw_axis_angle: Float[Tensor, "frames 3"],
+        model: BodyModel,
+    ) -> list[Tensor]:
+        """Vertices, and where the model has landmarks, their displacement and their places."""
+        frames = len(expression)
+        face = FaceMotion(
+            expression=expression,
+            basis=model.basis,
+            jaw_axis_angle=jaw_axis_angle,
+            neck_axis_angle=expression.new_zeros(frames, 3),
+            eyes_axis_angle=expression.new_zeros(frames, 2, 3),
         )
+        chunk = max(_CHUNK_POINTS // model.template_m.shape[1], 1)
+        chunks = list(model.pose_chunks(Motion(face=face, fps=25.0), chunk))
+        vertices_m = torch.cat([mesh.vertices_m for mesh in chunks])
+        if model.landmark_verts is None:
+            return [vertices_m]
+        rest = model.landmarks(model.rest().vertices_m)[0]
+        landmarks = model.landmarks(vertices_m)
+        return [vertices_m, (landmarks - rest) / eye_distance(rest), landmarks]
+
+
+def _joined(rows: list[list[Tensor]], join: Callable[[list[Tensor]], Tensor]) -> FaceShapes:
+    """Clips side by side."""
+    parts: list[Tensor | None] = [join(list(column)) for column in zip(*rows, strict=True)]
+    vertices_m, landmarks, landmarks_m = (*parts, None, None)[:3]
+    assert vertices_m is not None
+    return FaceShapes(vertices_m=vertices_m, landmarks=landmarks, landmarks_m=landmarks_m)
 
 
 def need_landmarks(model: BodyModel) -> None:

@@ -5,23 +5,47 @@ from pathlib import Path
 import pytest
 import torch
 
-from emote3d.audio import wav2vec
-from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig, framed, normalised
+from emote3d.audio import folded
+from emote3d.audio.folded import FoldedWav2Vec
+from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig, framed, normalised, resampled
 from emote3d.errors import Emote3DError
 
 TINY = Wav2VecConfig(conv_d=(16,) * 7, d=32, layers=1, heads=2, feedforward_d=32, position_kernel=8, position_groups=2)
 
 
-def test_long_recordings_are_convolved_as_short_ones(monkeypatch: pytest.MonkeyPatch):
+STABLE = Wav2VecConfig(
+    conv_d=(16, 24, 16), conv_kernels=(10, 3, 2), conv_strides=(5, 2, 2), conv_norm="layer", conv_bias=True, d=32, layers=2,
+    heads=4, feedforward_d=48, norm_first=True, position_kernel=5, position_groups=4,
+)  # fmt: skip
+
+
+def _shaken(config: Wav2VecConfig) -> ResampledWav2Vec:
+    """Every weight random, those of the norms too."""
     torch.manual_seed(0)
-    encoder = ResampledWav2Vec(TINY).eval()
-    waveform = normalised(0.1 * torch.randn(40000) * torch.linspace(0.1, 1, 40000))
+    encoder = ResampledWav2Vec(config).eval().requires_grad_(False)
+    for name, value in encoder.named_parameters():
+        if "norm" in name or name.endswith("bias"):
+            value.add_(0.3 * torch.randn_like(value))
+    return encoder
+
+
+@pytest.mark.parametrize("config", [TINY, STABLE], ids=["base", "large"])
+@pytest.mark.parametrize("samples", [400, 960, 40000])
+def test_the_folded_network_gives_what_the_network_gives(
+    config: Wav2VecConfig, samples: int, monkeypatch: pytest.MonkeyPatch
+):
+    encoder = _shaken(config)
+    quick = FoldedWav2Vec(encoder)
+    waveform = normalised(0.1 * torch.randn(samples) * torch.linspace(0.1, 1, samples))
     with torch.inference_mode():
-        whole = encoder.convolve(waveform)
-        monkeypatch.setattr(wav2vec, "_CHUNK_FRAMES", 17)
-        chunked = encoder.convolve(waveform)
-    assert whole.shape == (1, 16, (40000 - TINY.field) // TINY.stride + 1)
-    assert torch.allclose(whole, chunked, atol=2e-5)
+        whole = encoder.model.feature_extractor(waveform[None])
+        monkeypatch.setattr(folded, "_OUTER_FEATURES", 17)
+        monkeypatch.setattr(folded, "_INNER_ROWS", 23)
+        features = quick.convolve(waveform)
+        assert features.shape == whole.shape == (1, config.conv_d[-1], (samples - config.field) // config.stride + 1)
+        assert torch.allclose(features, whole, atol=2e-5)
+        frames = resampled(whole, max(1, samples // 640))
+        assert torch.allclose(quick.encode(frames), encoder.encode(frames), atol=2e-5)
 
 
 def test_sizes_follow_from_each_other():

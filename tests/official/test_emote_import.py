@@ -54,9 +54,9 @@ def test_every_step_is_that_of_the_published_code(version: str, name: str, impor
     speech = Speech(waveform=torch.from_numpy(fixture["wave"]), sample_rate=16000)
     waveform, frames = framed(speech.waveform, 640, face.demo_compat)
     assert difference(normalised(waveform), fixture["a0_processed_audio"]) < 1e-6
-    convolved = face.audio.convolve(normalised(waveform))
+    convolved = face.folded.convolve(normalised(waveform))
     assert difference(convolved, fixture["a1_conv_features_BCL"]) < 1e-5
-    hidden = face.audio.encode(resampled(convolved, frames))
+    hidden = face.folded.encode(resampled(convolved, frames))
     assert difference(hidden, fixture["a3_wav2vec2_last_hidden"]) < 1e-5
     heard = face.listen(speech)
     assert difference(heard.latents.content, fixture["b0_seq_encoder"]) < 1e-5
@@ -106,7 +106,7 @@ def test_one_pass_of_wav2vec_serves_all_emotions(imported: dict[str, Path]):
     engine = Emote3D.from_pretrained(imported["v1"])
     assert isinstance(engine.face, EmoteFace)
     calls = []
-    engine.face.audio.model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    engine.face.audio.model.feature_projection.register_forward_hook(lambda *_: calls.append(1))
     engine.animate_each((0.1 * np.random.default_rng(0).normal(size=16000).astype(np.float32), 16000),
                         [Direction(emotion=name) for name in ("happy", "sad", "anger")])  # fmt: skip
     assert len(calls) == 1

@@ -107,6 +107,7 @@ def test_stage_1_is_the_masked_vertex_error_and_freezes_what_it_should(source: C
     }
     assert any(name.startswith("audio.model.encoder.layers") for name in moved)
     assert not any(name.startswith(("audio.model.feature_extractor", "prior")) for name in moved)
+    assert not task.net.train().audio.model.feature_extractor(batch.waveform).requires_grad, "nothing goes back there"
     a, b = torch.zeros(2, 3, 4, 3), torch.ones(2, 3, 4, 3)
     b[1] = 2
     assert float(masked_vertex_error(a, b, torch.tensor([[True, False, False], [True, True, False]]))) == pytest.approx(

@@ -1,0 +1,238 @@
+"""Overfit check of EMOTE's training: stage 1, then stage 2, on a handful of recordings that our teacher acted, each in another emotion.
+
+    export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 OMP_NUM_THREADS=1
+    PYTHONPATH=. python scripts/overfit_emote.py --corpus /data/speech --work runs/overfit --picture docs/overfit.png
+
+Everything but the measuring is `emote3d train`: a small wav2vec2 and FLINT begin at random, the folder reader gives the clips, and
+each stage is taken up again from its own state at every measurement. A second stage 2 without the exchange is the control.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from emote3d.audio.loudness import frame_loudness
+from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
+from emote3d.data.face_clips import CLIP_FPS
+from emote3d.files import atomic_path
+from emote3d.metrics.lips import LipReport, lip_report
+from emote3d.metrics.mouth import lip_gap
+from emote3d.names import EMOTIONS
+from emote3d.perception import load_emotion_net
+from emote3d.records import Speech
+from emote3d.training.acted_clips import ActedClip, pick_clips, write_acted
+from emote3d.training.clip_batches import ClipSource, FaceBatch
+from emote3d.training.emote import EmoteNet, EmoteTask
+from emote3d.training.emote_runs import EmoteStart, load_net, open_clips, open_model, train_emote, train_flint
+from emote3d.training.faces import FacePoser, FaceShapes
+from emote3d.training.perceptual import Perceivers, choose_emotion_net, choose_lip_reader
+from emote3d.training.settings import EmoteTraining, FaceData, FlintTraining, Machines
+
+_VERTS = 150
+_DERANGEMENTS = 6
+"""Batches over which losses are averaged: the clips are the same, partners differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overfit:
+    """What to overfit, how long."""
+
+    corpus: Path = Path("/data/speech")
+    """Timed speech set (scripts/build_speech_set.py)."""
+    work: Path = Path("runs/overfit")
+    """Folder for clips, states and checkpoints; a run goes on from what is there."""
+    picture: Path | None = None
+    """PNG of the curves."""
+    emotions: tuple[int, ...] = tuple(range(len(EMOTIONS)))
+    """One clip each."""
+    frames: int = 64
+    batch: int = 4
+    """Clips in a step."""
+    flint_steps: int = 1000
+    steps: tuple[int, int] = (300, 720)
+    """Of stage 1 and 2."""
+    every: tuple[int, int] = (60, 120)
+    """Steps between measurements."""
+    learning_rates: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
+    """Of FLINT, stage 1 and 2."""
+    d: int = 128
+    """Width of FLINT and of wav2vec2."""
+    wav2vec_layers: int = 2
+    control: bool = True
+    """Run stage 2 without the exchange too."""
+
+
+class Measure:
+    """Losses, recognised emotions and closed lips of a checkpoint on all clips."""
+
+    def __init__(self, data: FaceData, clips: list[ActedClip], frames: int) -> None:
+        self._clips = sorted(clips, key=lambda clip: clip.emotion)
+        self._data = data
+        self._model = open_model(data.model)
+        self._poser = FacePoser(self._model, _VERTS)
+        self._perceivers = Perceivers(lips=choose_lip_reader(None), emotion=choose_emotion_net(None))
+        self._emotion_net = load_emotion_net()
+        self._frames = frames
+
+    def __call__(self, checkpoint: Path) -> dict[str, float]:
+        """All figures of a checkpoint folder."""
+        settings = EmoteTraining(stage=2, batch=len(self._clips), frames=self._frames, dropout=0.0, loss_verts=_VERTS)
+        net = load_net(checkpoint, settings).eval()
+        clips = open_clips(self._data)
+        source = ClipSource(clips, net.condition.config.subjects, net.prior_config.channels - 3)
+        task = EmoteTask(net, self._poser, source, settings, self._perceivers)
+        batches = [source.batch(step, 0, len(self._clips), self._frames) for step in range(_DERANGEMENTS)]
+        with torch.no_grad():
+            found = [task.losses(batch) for batch in batches]
+            losses = {name: float(torch.stack([one[name] for one in found]).mean()) for name in found[0]}
+            return losses | self._seen(net, _by_emotion(batches[0]), self._clips)
+
+    def _seen(self, net: EmoteNet, batch: FaceBatch, clips: list[ActedClip]) -> dict[str, float]:
+        """Accuracy and closures of the tracked faces, of our own, and of every pair of a recording and another's emotion."""
+        content, count = net.hear(batch.waveform, self._frames), len(clips)
+        pairs = [(i, j) for i in range(count) for j in range(count) if clips[i].emotion != clips[j].emotion]
+        voices, feelings = (torch.tensor(side) for side in zip(*pairs, strict=True))
+        labels = torch.cat([batch.labels[feelings, :2], batch.labels[voices, 2:]], dim=1)
+        shown = {
+            "tracked": (torch.cat([batch.expression, batch.jaw_axis_angle], dim=2), torch.arange(count), batch.labels),
+            "original": (net.perform(content, batch.labels), torch.arange(count), batch.labels),
+            "exchanged": (net.perform(content[voices], labels), voices, labels),
+        }
+        figures: dict[str, float] = {}
+        for name, (motion, voice, label) in shown.items():
+            shapes = self._poser.pose(motion[..., :-3], motion[..., -3:], batch.shape[voice])
+            figures |= {f"{name}_{key}": value for key, value in self._judged(shapes, voice, label, clips).items()}
+        return figures
+
+    def _judged(
+        self, shapes: FaceShapes, voice: torch.Tensor, labels: torch.Tensor, clips: list[ActedClip]
+    ) -> dict[str, float]:
+        assert shapes.landmarks is not None and shapes.landmarks_m is not None
+        valid = torch.ones(shapes.landmarks.shape[:2], dtype=torch.bool)
+        logits, _ = self._emotion_net(shapes.landmarks, valid)
+        gaps_mm = 1000 * lip_gap(shapes.landmarks_m).double().numpy()
+        lips = LipReport()
+        for gap_mm, index in zip(gaps_mm, voice.tolist(), strict=True):
+            waveform = torch.from_numpy(clips[index].speech.waveform.astype("float32") / 32768)
+            loudness = frame_loudness(Speech(waveform=waveform, sample_rate=16000), CLIP_FPS, len(gap_mm))
+            lips += lip_report(gap_mm, clips[index].speech, loudness.double().numpy(), CLIP_FPS)
+        return {
+            "accuracy": float((logits.argmax(dim=1) == labels[:, 0]).float().mean()),
+            "closure_recall": lips.recall,
+            "closed_elsewhere": lips.closed_elsewhere,
+        }
+
+
+def _by_emotion(batch: FaceBatch) -> FaceBatch:
+    """A batch of all clips with its rows in the order of their emotions, of which each clip has its own."""
+    order = batch.labels[:, 0].argsort()
+    return FaceBatch(*(value[order] for value in batch))
+
+
+def new_wav2vec(folder: Path, d: int, layers: int) -> None:
+    """A small wav2vec2 at random, in transformers' layout."""
+    if not (folder / "config.json").is_file():
+        torch.manual_seed(0)
+        config = Wav2VecConfig(
+            conv_d=(d // 4,) * 7, d=d, layers=layers, heads=d // 32, feedforward_d=2 * d, position_kernel=32
+        )
+        ResampledWav2Vec(config).model.save_pretrained(folder)
+
+
+def stage(
+    what: Overfit, start: EmoteStart, settings: EmoteTraining, measure: Measure, name: str
+) -> list[dict[str, float]]:
+    """Train a stage from measurement to measurement; gives what was measured, from its beginning on."""
+    rows: list[dict[str, float]] = []
+    data, out = FaceData(data=what.work / "clips", layout="folder"), what.work / name
+    each = what.every[settings.stage - 1]
+    for steps in range(each, settings.steps + 1, each):
+        began = time.monotonic()
+        places = (out, what.work / f"{name}-runs")
+        machines = Machines(accelerator="cpu", save_every=each)
+        train_emote(data, start, replace(settings, steps=steps), machines, places, lambda line: None)
+        rows.append({"step": steps, "seconds": round(time.monotonic() - began, 1), **measure(out)})
+        print(name, json.dumps({key: float(f"{value:.4g}") for key, value in rows[-1].items()}), flush=True)
+    return rows
+
+
+def run(what: Overfit) -> dict[str, Any]:
+    """Everything; gives the curves and the figures of the bar."""
+    clips = pick_clips(what.corpus, what.frames, what.emotions)
+    write_acted(what.work / "clips", clips)
+    data = FaceData(data=what.work / "clips", layout="folder")
+    new_wav2vec(what.work / "wav2vec2", what.d, what.wav2vec_layers)
+    flint = FlintTraining(
+        steps=what.flint_steps,
+        batch=3 * what.batch,
+        learning_rate=what.learning_rates[0],
+        d=what.d,
+        loss_verts=_VERTS,
+    )
+    machines = Machines(accelerator="cpu", save_every=what.flint_steps)
+    train_flint(data, flint, machines, what.work / "flint", what.work / "flint-runs", print)
+    measure = Measure(data, clips, what.frames)
+    start = EmoteStart(flint=what.work / "flint", wav2vec2=str(what.work / "wav2vec2"))
+    common = EmoteTraining(batch=what.batch, frames=what.frames, dropout=0.0, loss_verts=_VERTS)
+    machines = Machines(accelerator="cpu")
+    untrained = replace(common, steps=0)
+    train_emote(data, start, untrained, machines, (what.work / "untrained", what.work / "untrained-runs"), print)
+    curves: dict[str, list[dict[str, float]]] = {"untrained": [measure(what.work / "untrained")]}
+    first = replace(common, steps=what.steps[0], learning_rate=what.learning_rates[1])
+    curves["stage 1"] = stage(what, start, first, measure, "stage-1")
+    second = replace(common, stage=2, steps=what.steps[1], learning_rate=what.learning_rates[2])
+    begun = EmoteStart(init=what.work / "stage-1")
+    curves["stage 2"] = stage(what, begun, second, measure, "stage-2")
+    if what.control:
+        curves["control"] = stage(what, begun, replace(second, exchange=False), measure, "control")
+    return {
+        "options": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(what).items()},
+        "clips": [{"name": clip.name, "emotion": EMOTIONS[clip.emotion]} for clip in clips],
+        "figures": summary(curves),
+        "curves": curves,
+    }
+
+
+def summary(curves: dict[str, list[dict[str, float]]]) -> dict[str, float]:
+    """The bar's figures: by how much each loss fell, what is seen in exchanged clips, what closures they lost."""
+    untrained, before, after = curves["untrained"][0], curves["stage 1"][-1], curves["stage 2"][-1]
+    figures = {"stage 1: vertex lowered": untrained["vertex"] / before["vertex"]}
+    for name in ("vertex", "lip", "emotion", "lip_exchanged", "emotion_exchanged"):
+        figures[f"stage 2: {name} lowered"] = untrained[name] / after[name]
+        figures[f"stage 2: {name} lowered since stage 1"] = before[name] / after[name]
+    for name in ("accuracy", "closure_recall"):
+        figures |= {f"{when}: exchanged {name}": row[f"exchanged_{name}"] for when, row in _rows(curves)}
+    figures["closure recall lost by the exchange"] = (
+        before["original_closure_recall"] - after["exchanged_closure_recall"]
+    )
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _rows(curves: dict[str, list[dict[str, float]]]) -> list[tuple[str, dict[str, float]]]:
+    return [(name, rows[-1]) for name, rows in curves.items()]
+
+
+def main() -> None:
+    """Run, write the curves, draw them."""
+    what = tyro.cli(Overfit, description=__doc__)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    began = time.monotonic()
+    result = run(what)
+    result["minutes"] = round((time.monotonic() - began) / 60, 1)
+    with atomic_path(what.work / "curves.json") as path:
+        path.write_text(json.dumps(result, indent=1))
+    print(json.dumps(result["figures"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
