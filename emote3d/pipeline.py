@@ -26,6 +26,7 @@ from emote3d.transcript import spoken_in
 
 if TYPE_CHECKING:
     from emote3d.body import BodyModel
+    from emote3d.stream.gestures import BodyMaker
     from emote3d.stream.model import LiveModel
     from emote3d.stream.session import Stream
 
@@ -68,15 +69,31 @@ class Emote3D:
 
         return LiveModel.from_pretrained()
 
-    def stream(self, direction: Direction | None = None, *, look_ahead_ms: float = 80.0, seed: int = 0) -> Stream:
+    def stream(
+        self, direction: Direction | None = None, *, look_ahead_ms: float = 80.0, seed: int = 0, body: bool = False
+    ) -> Stream:
         """Perform sound as it comes in; see `Stream`. Several streams may go on side by side.
 
+        Args:
+            body: whether `Stream.bodies` gives a body as well, later than the face.
+
         Raises:
-            Emote3DError: a look-ahead or a direction that a live stream cannot do.
+            Emote3DError: a look-ahead or a direction that a live stream cannot do; a body is asked of a checkpoint without.
         """
         from emote3d.stream.session import Stream
 
-        return Stream(self.live, direction or Direction(), look_ahead_ms, seed)
+        return Stream(self.live, direction or Direction(), look_ahead_ms, seed, self.live_body if body else None)
+
+    @cached_property
+    def live_body(self) -> BodyMaker:
+        """Makes live bodies.
+
+        Raises:
+            Emote3DError: the checkpoint has no body that can gesture live.
+        """
+        from emote3d.performers.live_body import live_bodies
+
+        return live_bodies(self.body)
 
     def animate(
         self,

@@ -14,7 +14,9 @@ from torch import Tensor
 from emote3d.audio.hearing import in_windows
 from emote3d.records import Speech
 
-_HOP_S, _WINDOW_S, _PITCH_WINDOW_S = 0.01, 0.025, 0.045
+TICK_RATE = 100
+"""Times a second that the sound is measured."""
+_HOP_S, _WINDOW_S, _PITCH_WINDOW_S = 1 / TICK_RATE, 0.025, 0.045
 _BAND_EDGES_HZ = (80.0, 300.0, 600.0, 1000.0, 1700.0, 2800.0, 4500.0, 7600.0)
 _SYLLABLE_BANDS = slice(1, 5)
 """300 to 2800 Hz: where vowels are loud."""
@@ -60,8 +62,8 @@ class Rhythm(NamedTuple):
         return self.features[:, _ACTIVITY] > 0
 
 
-def _measure(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor, "ticks measures"]:
-    """Bands, voicing and pitch of a stretch; tick k is centred at k hops."""
+def measure_rhythm(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor, "ticks measures"]:
+    """Bands, voicing and pitch of a stretch, 100 times a second; tick k is centred at k hops and hears 32 ms around it."""
     hop, size = round(_HOP_S * rate), 1024
     window = torch.hann_window(round(_WINDOW_S * rate))
     spectrum = torch.stft(samples, 512, hop, len(window), window, center=True, pad_mode="constant", return_complex=True)
@@ -135,15 +137,31 @@ def _spoken(loudness: Float[Tensor, "ticks"]) -> Tensor:
 def hear_rhythm(speech: Speech, frame_rate: float) -> Rhythm:
     """Measure a recording of any length; frame k is centred at k / frame_rate seconds. Level and microphone matter little."""
     rate = speech.sample_rate
-    hop = round(_HOP_S * rate)
-    measured = in_windows(lambda part: _measure(part, rate), speech.waveform, hop, 8)
+    measured = in_windows(lambda part: measure_rhythm(part, rate), speech.waveform, round(_HOP_S * rate), 8)
+    frames = max(1, round(speech.duration_s * frame_rate))
+    return describe_rhythm(measured, rhythm_level(measured), frame_rate, frames)
+
+
+def rhythm_level(measured: Float[Tensor, "ticks measures"]) -> float:
+    """Level of the speech in what was measured: natural log of power."""
+    total = torch.logsumexp(measured[-60000:, :BANDS], dim=1)
+    return float(torch.quantile(total, 0.95).clamp_min(_SILENCE_POWER))
+
+
+def describe_rhythm(
+    measured: Float[Tensor, "ticks measures"], level: float, frame_rate: float, frames: int, goes_on_s: float = 0.0
+) -> Rhythm:
+    """The rhythm of so many frames from what `measure_rhythm` gave; frame 0 is at the first tick.
+
+    Args:
+        goes_on_s: how much longer than heard the last phrase or pause is taken to last: live, its end is not known.
+    """
     track = _Track(measured[:, :BANDS], measured[:, BANDS], measured[:, BANDS + 1])
     ticks = len(measured)
     total = torch.logsumexp(track.bands, dim=1)
-    level = torch.quantile(total[-60000:], 0.95).clamp_min(_SILENCE_POWER)
     loudness = (1 + (total - level) / 7.0).clamp(0, 1)
     bands = ((track.bands - level + 6.0) / 4.0).clamp(-1.5, 2.5)
-    audible = track.bands.clamp_min(float(level) + _FLOOR)
+    audible = track.bands.clamp_min(level + _FLOOR)
     flux = _smoothed(audible.diff(dim=0, prepend=audible[:1]).clamp_min(0).mean(dim=1), 1.5)
     envelope = _smoothed(
         (1 + (torch.logsumexp(track.bands[:, _SYLLABLE_BANDS], dim=1) - level) / 7.0).clamp(0, 1.2), 4.0
@@ -156,6 +174,7 @@ def hear_rhythm(speech: Speech, frame_rate: float) -> Rhythm:
     local = _smoothed(envelope, 60.0)
     size = (0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks]).clamp(0.15, 1.3) if peaks else torch.zeros(0)
     since, until = _phrase_times(spoken)
+    until = until + (spoken.flip(0).ne(spoken[-1]).cumsum(0).flip(0) == 0) * (goes_on_s / _HOP_S)
     sign = torch.where(spoken, 1.0, -1.0)
     columns = [
         *bands.T,
@@ -169,7 +188,6 @@ def hear_rhythm(speech: Speech, frame_rate: float) -> Rhythm:
         sign * torch.exp(-since / 60.0),
         sign * torch.exp(-until / 60.0),
     ]
-    frames = max(1, round(speech.duration_s * frame_rate))
     features = _at_frames(torch.stack(columns, dim=1), frame_rate, frames)
     speaking_s = max(0.5, float(spoken.sum()) * _HOP_S)
     return Rhythm(

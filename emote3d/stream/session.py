@@ -18,6 +18,7 @@ from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
 from emote3d.records import Motion
 from emote3d.stream.directing import Steered, Steering
+from emote3d.stream.gestures import BodyMaker, BodyTrack
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
 from emote3d.stream.model import LIVE_FPS, LiveModel, loudness_of
 from emote3d.stream.threads import one_thread
@@ -46,6 +47,10 @@ class Latency:
     """Delay of smoothing on the lips: none."""
     direction_ms: float
     """After `direct`, until 95% of the new emotion show; the lips do not wait for it."""
+    body_look_ahead_ms: float | None = None
+    """Sound after a body frame that it depends on or waits for; None without a body. The face does not wait for it."""
+    body_compute_ms: float | None = None
+    """99th percentile of what the body took to compute a step so far."""
 
     @property
     def total_ms(self) -> float:
@@ -54,14 +59,25 @@ class Latency:
 
 
 class Stream:
-    """A context manager around `feed`; the same samples give the same frames, however they are cut into chunks."""
+    """A context manager around `feed`; the same samples give the same frames, however they are cut into chunks.
 
-    def __init__(self, model: LiveModel, direction: Direction, look_ahead_ms: float = 80.0, seed: int = 0) -> None:
+    With a body, `bodies` gives whole motions later on; the body is computed in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        model: LiveModel,
+        direction: Direction,
+        look_ahead_ms: float = 80.0,
+        seed: int = 0,
+        body: BodyMaker | None = None,
+    ) -> None:
         self.model, self.timing = model, model.timing(look_ahead_ms)
         self._life = LifeStream(LIVE_FPS, np.random.default_rng(seed))
         self._steering = Steering(direction)
         self._last: Tensor | None = None
         self._took_ms: deque[float] = deque(maxlen=_TIMED_FRAMES)
+        self._body = None if body is None else BodyTrack(body, seed)
         self._begin()
 
     def _begin(self) -> None:
@@ -86,7 +102,14 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Drop what is still waiting."""
-        self.reset()
+        self._begin()
+        self.close()
+
+    def close(self) -> None:
+        """End the thread of the body, if there is one."""
+        if self._body is not None:
+            self._body.close()
+            self._body = None
 
     @property
     def sample_rate(self) -> int:
@@ -96,13 +119,15 @@ class Stream:
     @property
     def latency(self) -> Latency:
         """Every term of the delay."""
-        took = np.percentile(self._took_ms, 99) if self._took_ms else 0.0
+        took, body = np.percentile(self._took_ms, 99) if self._took_ms else 0.0, self._body
         return Latency(
             look_ahead_ms=self.timing.look_ahead_ms,
             hop_ms=1000 / LIVE_FPS,
             compute_ms=float(took),
             smoothing_ms=0.0,
             direction_ms=self._steering.settles_ms,
+            body_look_ahead_ms=None if body is None else body.look_ahead_ms + self.timing.look_ahead_ms,
+            body_compute_ms=None if body is None else body.compute_ms,
         )
 
     def feed(self, pcm: Pcm) -> list[Motion]:
@@ -130,8 +155,10 @@ class Stream:
         self._steering.aim(direction)
 
     def reset(self) -> None:
-        """Barge-in: drop the sound that is still waiting; the face goes on from where it is."""
+        """Barge-in: drop the sound that is still waiting; face and body go on from where they are."""
         self._begin()
+        if self._body is not None:
+            self._body.reset()
 
     def flush(self) -> Motion:
         """The frames up to the end of what was fed; what is fed then begins a new utterance."""
@@ -140,8 +167,20 @@ class Stream:
             missing = self.timing.samples_for(wanted - 1) - self.samples
             self._waiting.append(torch.zeros(max(0, missing)))
         tail = self._make(wanted - self.frames)
+        if self._body is not None:
+            self._body.finish(wanted)
         self._begin()
         return tail
+
+    def bodies(self, *, wait: bool = False) -> list[Motion]:
+        """Face and body together of the next frames whose body is performed, in the order of `feed`'s frames.
+
+        They come `latency.body_look_ahead_ms` behind the sound. Empty without a body.
+
+        Args:
+            wait: until all are performed that can be; after `flush` these are all.
+        """
+        return [] if self._body is None else self._body.ready(wait=wait)
 
     def _ready(self) -> int:
         """How many frames can be made, up to the length of a Motion."""
@@ -164,12 +203,17 @@ class Stream:
                 self._last = poses[-1]
                 head_motion = torch.tensor([steered.head_motion for _, steered, _ in made], dtype=torch.float64)
                 face = with_life(face, join_lives([life for _, _, life in made]), head_motion)
+        if self._body is not None:
+            self._body.see(face)
         return Motion(face=face, fps=LIVE_FPS)
 
     def _tick(self) -> tuple[Float[Tensor, "1 channels"], Steered, Life]:
         """The next frame. Its sound goes through the networks in one piece of its own, so the chunking leaves no trace."""
         frame, steered = self.frames, self._steering.step()
-        feature, loudness = self._hear(frame)
+        samples = self._take(self.timing.samples_for(frame))
+        feature, loudness = self._hear(frame, samples)
+        if self._body is not None:
+            self._body.hear(samples, steered.emotion)
         content = self.model.latents(feature[None, None])[0]
         pose = self._prior.push(self._decoder.push(content, steered.condition))
         if self._left is not None and frame < _BLEND_FRAMES:
@@ -179,9 +223,9 @@ class Stream:
         self.frames += 1
         return pose, steered, life
 
-    def _hear(self, frame: int) -> tuple[Float[Tensor, "d"], float]:
-        """Feature and loudness at a frame."""
-        features, levels = self._encoder.push(self._take(self.timing.samples_for(frame)))
+    def _hear(self, frame: int, samples: Float[Tensor, "samples"]) -> tuple[Float[Tensor, "d"], float]:
+        """Feature and loudness at a frame; `samples` are those that belong to it."""
+        features, levels = self._encoder.push(samples)
         self._features.add(features)
         self._levels.add(levels)
         low, weight = self.timing.features_of(frame)
