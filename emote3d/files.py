@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import secrets
@@ -13,7 +14,12 @@ from pathlib import Path
 from emote3d.errors import Emote3DError
 
 _PACKAGE = Path(__file__).resolve().parent
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+"""What a system says of a full, failing or read-only disk."""
+_unfinished: set[Path] = set()
+"""Temporary files and folders of this process."""
+_EXCHANGE = 2
+_THIS_FOLDER = -100
 
 
 def require_writable(path: str | Path) -> Path:
@@ -61,6 +67,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     target = require_writable(path)
     temporary = target.with_name(f".{secrets.token_hex(6)}.tmp{target.suffix}")
+    _unfinished.add(temporary)
     try:
         with _disk_errors(path):
             yield temporary
@@ -68,6 +75,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
 
 
 @contextmanager
@@ -91,12 +99,15 @@ def atomic_folder(path: str | Path, members: frozenset[str]) -> Iterator[Path]:
     token = secrets.token_hex(6)
     temporary, old = (target.with_name(f".{token}.{kind}") for kind in ("tmp", "old"))
     temporary.mkdir()
+    _unfinished.add(temporary)
     try:
         with _disk_errors(path):
             yield temporary
-            if target.exists():
+            if not target.exists():
+                os.replace(temporary, target)
+            elif not _exchanged(temporary, target):
                 os.replace(target, old)
-            os.replace(temporary, target)
+                os.replace(temporary, target)
     except BaseException:
         if old.exists():
             os.replace(old, target)
@@ -104,6 +115,25 @@ def atomic_folder(path: str | Path, members: frozenset[str]) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+        _unfinished.discard(temporary)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step, so that there is no moment without one; False where the system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return rename(_THIS_FOLDER, os.fsencode(one), _THIS_FOLDER, os.fsencode(other), _EXCHANGE) == 0
+
+
+def discard_unfinished() -> None:
+    """Remove what this process has not finished writing; only for a process that is about to end."""
+    for path in tuple(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -112,7 +142,7 @@ def _disk_errors(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+        if error.errno not in DISK_ERRORS:
             raise
         raise Emote3DError(f"cannot write {path}: {error.strerror}; choose another folder") from error
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +14,7 @@ from itertools import islice
 from emote3d.batch.manifest import Job
 from emote3d.batch.work import Outcome, work
 from emote3d.errors import Emote3DError
+from emote3d.files import discard_unfinished
 
 _ATTEMPTS = 3
 _WAITING_PER_WORKER = 2
@@ -34,7 +38,7 @@ def by_processes(jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
 
 def _pool(waiting: Iterator[Job], workers: int, suspects: list[Job]) -> Iterator[Outcome]:
     """Run one pool until nothing waits or it breaks; what was going on then is left in `suspects`."""
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with _processes(workers) as pool:
         going: dict[Future[Outcome], Job] = {}
         while True:
             room = 0 if suspects else _WAITING_PER_WORKER * workers - len(going)
@@ -54,10 +58,28 @@ def _pool(waiting: Iterator[Job], workers: int, suspects: list[Job]) -> Iterator
                     suspects.append(job)
 
 
+def _processes(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    """A worker leaves Ctrl-C to its parent, and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+    parent.join()
+    discard_unfinished()
+    os._exit(1)
+
+
 def _alone(job: Job) -> Outcome:
     """A line in a process of its own, tried several times."""
     for _ in range(_ATTEMPTS):
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with _processes(1) as pool:
             try:
                 return pool.submit(work, job).result()
             except BrokenProcessPool:

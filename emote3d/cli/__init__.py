@@ -16,12 +16,14 @@ from emote3d.cli.bench import Bench
 from emote3d.cli.evaluate import Evaluate
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
+from emote3d.cli.interrupting import EXIT_CODE, interruptible
 from emote3d.cli.perform import Animate, Render
 from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
 from emote3d.cli.serve import Serve, View
 from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
+from emote3d.files import DISK_ERRORS
 
 
 class Verb(Protocol):
@@ -60,14 +62,34 @@ def _command() -> Any:
 
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
+    with interruptible() as interruption:
+        try:
+            _run()
+        except Emote3DError as error:
+            print(f"emote3d: {error}", file=sys.stderr)
+            sys.exit(2)
+        except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
+            if not (isinstance(leaving, KeyboardInterrupt) or interruption.came.is_set()):
+                raise
+            interruption.tell()
+            sys.exit(EXIT_CODE)
+
+
+def _run() -> None:
+    """Parse and do; a full disk is an error that the user can mend."""
     try:
         verb = tyro.cli(_command(), prog="emote3d", description="Speech in, a talking, feeling 3D person out.")
         verb.run()
-    except Emote3DError as error:
-        print(f"emote3d: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the output has seen enough
-    except KeyboardInterrupt:
-        print("emote3d: interrupted, nothing was written", file=sys.stderr)
-        sys.exit(130)
+        _silence_stdout()  # whoever read the output has seen enough
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        _silence_stdout()
+        where = f" {error.filename}" if error.filename else ""
+        raise Emote3DError(f"cannot write{where}: {error.strerror}; make room or choose another folder") from error
+
+
+def _silence_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)

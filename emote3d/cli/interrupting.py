@@ -1,0 +1,64 @@
+"""Ctrl-C: the program ends within a second, whatever it is doing, and leaves no unfinished file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emote3d.files import discard_unfinished
+
+GRACE_S = 0.6
+"""How long what is going on may take to end by itself."""
+EXIT_CODE = 130
+
+
+class Interruption:
+    """Whether Ctrl-C came, told by a thread that also sees it while a library computes."""
+
+    def __init__(self) -> None:
+        self.came = threading.Event()
+        self._told = threading.Lock()
+
+    def tell(self) -> None:
+        """Say so, once."""
+        if self._told.acquire(blocking=False):
+            print("emote3d: interrupted; no unfinished file is left", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Inside of the block, Ctrl-C raises KeyboardInterrupt; where that is not heeded, the process is ended after `GRACE_S`.
+
+    Programs that handle signals on their own (asyncio) do so as ever.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    hears, speaks = socket.socketpair()
+    speaks.setblocking(False)
+    before = signal.set_wakeup_fd(speaks.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(hears, interruption), daemon=True, name="interruption").start()
+    try:
+        yield interruption
+    finally:
+        if not interruption.came.is_set():
+            signal.set_wakeup_fd(before)
+            speaks.close()
+
+
+def _watch(hears: socket.socket, interruption: Interruption) -> None:
+    while got := hears.recv(64):
+        if signal.SIGINT in got:
+            interruption.came.set()
+            time.sleep(GRACE_S)
+            discard_unfinished()
+            interruption.tell()
+            os._exit(EXIT_CODE)
+    hears.close()
