@@ -98,9 +98,9 @@ def atomic_folder(path: str | Path, members: frozenset[str]) -> Iterator[Path]:
     _probe(target.parent, path)
     token = secrets.token_hex(6)
     temporary, old = (target.with_name(f".{token}.{kind}") for kind in ("tmp", "old"))
-    temporary.mkdir()
     _unfinished.add(temporary)
     try:
+        temporary.mkdir()
         with _disk_errors(path):
             yield temporary
             if not target.exists():

@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 import wave
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 
 from emote3d.checkpoint import load_component, save_component
 from emote3d.cli import main
+from emote3d.files import discard_unfinished
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 
 torch.set_num_threads(1)  # a forked child has no OpenMP threads
@@ -69,8 +69,10 @@ class Scene:
         if name != "component":
             command(*self.verbs[name][1])
             return
-        with suppress(KeyboardInterrupt):
+        try:
             self._save_without_end()
+        except KeyboardInterrupt:
+            discard_unfinished()
 
     def _save_without_end(self) -> None:
         generator = random.Random(0)

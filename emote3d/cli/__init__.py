@@ -23,7 +23,7 @@ from emote3d.cli.rework import Explain, Redirect
 from emote3d.cli.serve import Serve, View
 from emote3d.cli.train import Train
 from emote3d.errors import Emote3DError
-from emote3d.files import DISK_ERRORS
+from emote3d.files import DISK_ERRORS, discard_unfinished
 
 
 class Verb(Protocol):
@@ -71,6 +71,7 @@ def main() -> None:
         except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
             if not (isinstance(leaving, KeyboardInterrupt) or interruption.came.is_set()):
                 raise
+            discard_unfinished()  # an interruption inside of the tidying may have left something
             interruption.tell()
             sys.exit(EXIT_CODE)
 
