@@ -49,11 +49,13 @@ def require_writable(path: str | Path) -> Path:
 def _probe(folder: Path, path: str | Path) -> None:
     """Find out whether files can be made in a folder by making one (mode bits lie on network and read-only disks)."""
     probe = folder / f".{secrets.token_hex(6)}.tmp"
+    _unfinished.add(probe)
     try:
         probe.touch(exist_ok=False)
         probe.unlink()
     except OSError as error:
         raise Emote3DError(f"cannot write {path}: the folder {folder} refuses it ({error.strerror})") from error
+    _unfinished.discard(probe)
 
 
 @contextmanager
