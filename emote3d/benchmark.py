@@ -26,7 +26,7 @@ from emote3d.latents.direction import Direction
 from emote3d.performers import load_performer
 from emote3d.pipeline import Emote3D
 from emote3d.records import Motion, Speech
-from emote3d.render import open_renderer
+from emote3d.render import Renderer, open_renderer
 
 ResultT = TypeVar("ResultT")
 
@@ -164,25 +164,45 @@ def frame_stages(avatar: BodyModel, motion: Motion, size: tuple[int, int], backe
     return found
 
 
-def rendering_table(backends: list[str], sizes: list[int], frames: int) -> list[dict[str, object]]:
-    """Milliseconds a frame for meshes of FLAME's, SMPL-X's and our avatar's size, by picture size and backend."""
+def rendering_table(backends: list[str], sizes: list[int], batches: list[int], frames: int) -> list[dict[str, object]]:
+    """Milliseconds a frame for meshes of FLAME's, SMPL-X's and our avatar's size, by picture size, backend and batch.
+
+    Args:
+        batches: frames that are handed over at once; a renderer may draw the next while the last is read back.
+
+    The floor is the time to read colour and depth of four samples a pixel once, at this machine's measured rate; for drawing on a GPU it
+    says nothing.
+    """
     from emote3d.benchmark_meshes import balls
 
+    read_rate = copy_rate_bytes_per_s()
     rows: list[dict[str, object]] = []
     for name, surface, vertices_m, cameras in balls():
         for side in sizes:
             for backend in backends:
                 try:
                     with open_renderer(surface, cameras, (side, side), backend) as renderer:
-                        moving = (vertices_m + np.float32(0.001 * k) for k in range(frames + 3))
-                        timing = each_frame(backend, renderer.draw_many(moving))
+                        timings = [(batch, _batched(renderer, vertices_m, batch, frames)) for batch in batches]
                 except Emote3DError:
                     continue
-                rows.append(
-                    {"mesh": name, "verts": len(vertices_m), "px": side, "backend": backend,
-                     "wall_ms": round(timing.wall_ms, 2), "p95_ms": round(timing.p95_ms, 2), "cpu_ms": round(timing.cpu_ms, 2)}
-                )  # fmt: skip
+                rows += [
+                    {"mesh": name, "verts": len(vertices_m), "px": side, "backend": backend, "batch": batch,
+                     "wall_ms": round(timing.wall_ms, 2), "p95_ms": round(timing.p95_ms, 2), "cpu_ms": round(timing.cpu_ms, 2),
+                     "floor_ms": round(32_000 * side * side / read_rate, 3)}
+                    for batch, timing in timings
+                ]  # fmt: skip
     return rows
+
+
+def _batched(renderer: Renderer, vertices_m: np.ndarray, batch: int, frames: int) -> Timing:
+    """Time of a frame when `batch` at a time are handed over."""
+    offsets = np.float32(0.001) * np.arange(batch, dtype=np.float32)
+    moving = vertices_m + offsets[:, None, None]
+    repeats = max(2, frames // batch)
+    timing, _ = timed(renderer.backend, "frame", repeats, lambda: list(renderer.draw_many(moving)))
+    return Timing(
+        **{**vars(timing), **{name: getattr(timing, name) / batch for name in ("wall_ms", "p95_ms", "cpu_ms")}}
+    )
 
 
 def peak_memory_mb() -> float:

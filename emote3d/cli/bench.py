@@ -19,10 +19,12 @@ class Bench(Reporting):
     """Size of the pictures."""
     repeats: int = 3
     """Runs of each stage, at least 1."""
-    backends: str = "gl,software,pyrender"
+    backends: str = "gl,software,pyrender,pytorch3d"
     """Renderers; those that are not installed are left out."""
     rendering: Flag[bool] = False
-    """Only the rendering table: three mesh sizes by 256, 512 and 1024 pixels by backend."""
+    """Only the rendering table: three mesh sizes by 256, 512 and 1024 pixels by backend and batch."""
+    batches: str = "1,8"
+    """Frames handed over at once in the rendering table."""
 
     def run(self) -> None:
         """Measure and print."""
@@ -34,7 +36,7 @@ class Bench(Reporting):
             raise Emote3DError(f"expected at least 1 repeat; got {self.repeats}")
         backends = self.backends.split(",")
         if self.rendering:
-            rows = rendering_table(backends, [256, 512, 1024], 10 * self.repeats)
+            rows = rendering_table(backends, [256, 512, 1024], _numbers(self.batches), 10 * self.repeats)
             self.report({"machine": machine(), "rendering": rows}, _rows(machine(), rows))
             return
         path = self.speech or asset_path("assets", "audio", "demo-congrats.flac")
@@ -42,13 +44,20 @@ class Bench(Reporting):
         self.report(facts, _table(facts))
 
 
+def _numbers(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts):
+        raise Emote3DError(f"expected batches of 1 to 256 frames such as 1,8; got '{text}'")
+    return [int(part) for part in parts]
+
+
 def _rows(header: dict[str, object], rows: list[dict[str, object]]) -> str:
     lines = [
         _line(header),
-        f"{'mesh':12s} {'verts':>6s} {'px':>5s} {'backend':10s} {'ms':>8s} {'p95':>8s} {'cpu ms':>8s}",
+        f"{'mesh':12s} {'verts':>6s} {'px':>5s} {'backend':10s} {'batch':>5s} {'ms':>8s} {'p95':>8s} {'cpu ms':>8s} {'floor':>7s}",
     ]
     lines += [
-        f"{row['mesh']:12} {row['verts']:6} {row['px']:5} {row['backend']:10} {row['wall_ms']:8} {row['p95_ms']:8} {row['cpu_ms']:8}"
+        f"{row['mesh']:12} {row['verts']:6} {row['px']:5} {row['backend']:10} {row['batch']:5} {row['wall_ms']:8} {row['p95_ms']:8} {row['cpu_ms']:8} {row['floor_ms']:7}"
         for row in rows
     ]
     return "\n".join(lines)

@@ -30,7 +30,7 @@ class Evaluate(Reporting):
     audio: Path | None = None
     """The recording: adds the lag of the mouth behind the voice, and beat consistency of a body."""
     phones: Path | None = None
-    """Praat TextGrid of the recording's phones (needs `audio`): adds lip closure and its timing."""
+    """Praat TextGrid of the recording's phones (needs `audio`): adds lip closure, its timing, and lip errors by phone."""
     body_file: Path | None = None
     """FLAME or SMPL-X file to pose on (default: the open avatar); needed for faces in their coefficients."""
     lips: Path | None = None
@@ -40,7 +40,7 @@ class Evaluate(Reporting):
     vertex_fps: float = 30.0
     """Frame rate of vertex files."""
     plot: Path | None = None
-    """Picture (png, svg or pdf) of the curves over time."""
+    """Picture (png, svg or pdf) of the curves over time, and with `phones` of the lip error of each phone."""
 
     def run(self) -> None:
         """Read, compare, report."""
@@ -57,11 +57,12 @@ class Evaluate(Reporting):
             raise Emote3DError("the two files share neither a face nor a body; there is nothing to compare")
         if self.audio is not None:
             result = result | self._with_sound(pred, avatar)
+            result = result | self._by_phone(result)
         if self.plot is not None:
             from emote3d.metrics.plotting import plot_curves
 
             plot_curves(result, self.plot, f"{self.pred.name} against {self.ref.name}")
-        self.report(dict(result.figures), _table(result))
+        self.report(dict(result.figures) | _phone_facts(result), _table(result))
 
     def _with_sound(self, pred: Subject, avatar: BodyModel) -> Evaluation:
         from emote3d.audio.load import load_speech
@@ -71,6 +72,26 @@ class Evaluate(Reporting):
         if pred.motion is None:
             raise Emote3DError("--audio needs motion files; vertex files do not tell where the mouth is")
         return sound_measures(pred.motion, load_speech(self.audio), avatar, self.phones)
+
+    def _by_phone(self, result: Evaluation) -> Evaluation:
+        """Lip errors by phone, where there are phones and faces."""
+        from emote3d.audio.load import load_speech
+        from emote3d.metrics.evaluation import Evaluation
+        from emote3d.metrics.sound import errors_by_phone, read_phones
+
+        if self.phones is None or self.audio is None or "lve_mm" not in result.curves:
+            return Evaluation(fps=result.fps)
+        clip = read_phones(load_speech(self.audio), self.phones)
+        return Evaluation(by_phone=errors_by_phone(result.curves["lve_mm"], clip, result.fps), fps=result.fps)
+
+
+def _phone_facts(result: Evaluation) -> dict[str, object]:
+    """Mean, standard deviation and frames of each phone."""
+    facts = {
+        phone: {"mean_mm": float(errors.mean()), "sd_mm": float(errors.std()), "frames": len(errors)}
+        for phone, errors in result.by_phone.items()
+    }
+    return {"lve_by_phone": facts} if facts else {}
 
 
 def _indices(path: Path | None) -> np.ndarray | None:

@@ -27,10 +27,17 @@ class Evaluation:
     """Value of each measure; the name ends in its unit, shares and correlations have none."""
     curves: dict[str, Float[np.ndarray, "frames"]] = field(default_factory=dict)
     """What is worth plotting, a value a frame."""
+    by_phone: dict[str, Float[np.ndarray, "frames"]] = field(default_factory=dict)
+    """Lip vertex error in millimetres of the frames in which each phone is said."""
     fps: float
 
     def __or__(self, other: Evaluation) -> Evaluation:
-        return Evaluation(figures=self.figures | other.figures, curves=self.curves | other.curves, fps=self.fps)
+        return Evaluation(
+            figures=self.figures | other.figures,
+            curves=self.curves | other.curves,
+            by_phone=self.by_phone | other.by_phone,
+            fps=self.fps,
+        )
 
 
 @dataclass(kw_only=True)

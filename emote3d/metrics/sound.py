@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from emote3d.body import BodyModel
 from emote3d.data.labels import textgrid_speech
+from emote3d.data.phones import SILENCE
+from emote3d.data.timed import TimedSpeech
 from emote3d.errors import Emote3DError
 from emote3d.metrics.body import UPPER_BODY, beat_consistency
 from emote3d.metrics.curves import best_lag
@@ -48,6 +50,23 @@ def onsets_s(speech: Speech, hop_s: float = 0.01) -> Float[np.ndarray, "onsets"]
     return np.sort(np.array(found, dtype=np.float64)) * hop_s
 
 
+def errors_by_phone(
+    error_mm: Float[np.ndarray, "frames"], clip: TimedSpeech, fps: float
+) -> dict[str, Float[np.ndarray, "frames"]]:
+    """The errors of the frames k whose time k / fps lies in each phone; pauses and phones without a frame are left out."""
+    times_s = np.arange(len(error_mm)) / fps
+    place = np.searchsorted(clip.end_s, times_s, side="right")
+    spoken = np.array([*clip.phone, SILENCE])[np.minimum(place, len(clip.phone))]
+    return {str(phone): error_mm[spoken == phone] for phone in np.unique(spoken) if phone != SILENCE}
+
+
+def read_phones(speech: Speech, textgrid: Path) -> TimedSpeech:
+    """The phones of a recording by its TextGrid; raises Emote3DError where there is none."""
+    if not textgrid.is_file():
+        raise Emote3DError(f"there is no file {textgrid}")
+    return textgrid_speech((speech.waveform.numpy() * 32767).astype(np.int16), textgrid)
+
+
 def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, textgrid: Path | None = None) -> Evaluation:
     """Lag of the mouth behind the voice; with phones lip closure and timing; for a body, beat consistency."""
     figures: dict[str, float] = {}
@@ -57,10 +76,7 @@ def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, textgrid: 
         lag, correlation = best_lag(mouth.gap_mm, level)
         figures |= {"voice_lag_frames": float(lag), "voice_correlation_at_lag": correlation}
         if textgrid is not None:
-            if not textgrid.is_file():
-                raise Emote3DError(f"there is no file {textgrid}")
-            samples = (speech.waveform.numpy() * 32767).astype(np.int16)
-            phones = textgrid_speech(samples, textgrid)
+            phones = read_phones(speech, textgrid)
             report = lip_report(mouth.gap_mm, phones, level, motion.fps, mouth.teeth_on_lip)
             figures |= {
                 "closure_recall": report.recall,

@@ -12,6 +12,8 @@ from typing import Any
 from numba import njit
 from numba.core import config
 
+_kernels: list[Any] = []
+
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that runs without the interpreter lock.
@@ -21,10 +23,24 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     compiler = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
     try:
-        return compiler(function)
+        made = compiler(function)
     except RuntimeError:  # numba found no place for its cache
         setattr(config, "CACHE_DIR", str(_private_temporary_folder()))  # noqa: B010 (numba sets its options at run time)
-        return compiler(function)
+        made = compiler(function)
+    _kernels.append(made)
+    return made
+
+
+def is_cold() -> bool:
+    """Tell whether some kernel will be compiled when it is first called: nothing newer than its source is kept on disk."""
+    return any(not made.signatures and not _is_kept(made) for made in _kernels)
+
+
+def _is_kept(made: Any) -> bool:
+    function = made.py_func
+    source = Path(function.__code__.co_filename).stat().st_mtime
+    kept = Path(made.stats.cache_path).glob(f"*.{function.__qualname__}-*.nbi")
+    return any(file.stat().st_mtime >= source for file in kept)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from emote3d.records import Surface
 from emote3d.render.cameras import Camera, viewports
+from emote3d.render.compiling import is_cold
 from emote3d.render.coverage import Window, cover, project, visible_triangles
 from emote3d.render.geometry import prepare
 from emote3d.render.lighting import Drawing, light_band
@@ -30,7 +31,7 @@ class SoftwareRenderer:
     def __init__(self, surface: Surface, cameras: Sequence[Camera], size: tuple[int, int]) -> None:
         """Prepare what does not change from frame to frame; `size` in pixels."""
         self.size = size
-        self.note: str | None = "its first run compiles for some seconds"
+        self.note: str | None = "its first run compiles for some seconds" if is_cold() else None
         geometry = self._geometry = prepare(surface)
         self._solids = np.concatenate([geometry.solid, geometry.sheet])
         self._views = [
