@@ -23,6 +23,7 @@ from retarget.synthetic import make_model
 from test_cli import run_here
 
 from emote3d.cli import _command
+from emote3d.errors import Emote3DError
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -119,7 +120,10 @@ def test_there_are_commands():
 )
 def test_flags_are_known(line: Line):
     with contextlib.suppress(SystemExit):
-        tyro.cli(_command(), args=line.words[1:], prog="emote3d")
+        try:
+            tyro.cli(_command(), args=line.words[1:], prog="emote3d")
+        except Emote3DError as error:
+            assert "there is no file" in str(error), error
         return
     pytest.fail(f"{line.page.name}:{line.number}: {line.text}")
 
