@@ -64,7 +64,8 @@ class _DType:
 class _Array:
     """Stands for numpy.ndarray while it is read."""
 
-    value: np.ndarray
+    value: np.ndarray = np.zeros(0)
+    """Empty until it is filled; a damaged file may not do it."""
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, fortran, data = state

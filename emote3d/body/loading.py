@@ -196,7 +196,7 @@ def _weights(array: ndarray) -> Float[Tensor, "verts joints"]:
 
 def _parents(file: _File) -> tuple[int, ...]:
     table = np.atleast_2d(file.array("kintree_table"))
-    if not table.size or table.dtype.kind not in "iuf" or not np.isfinite(table).all():
+    if table.ndim != 2 or not table.size or table.dtype.kind not in "iuf" or not np.isfinite(table).all():
         raise Emote3DError(f"{file.path}: expected the numbers of joints in kintree_table")
     parents = [int(parent) for parent in table[0].astype(np.int64)]
     parents[0] = -1

@@ -64,7 +64,7 @@ def read_content(path: Path) -> object:
         RuntimeError,
         ValueError,
         EOFError,
-        KeyError,
+        LookupError,
         OSError,
         AttributeError,
         TypeError,
