@@ -190,7 +190,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
             "examples/three/speech.wav",
         ):
             (kept / name).parent.mkdir(parents=True, exist_ok=True)
-            tone(kept / name, 0.5 if name != "other.wav" else 1.5)
+            tone(kept / name, {"speech.wav": 2.2, "other.wav": 1.5}.get(name, 0.5))
         (kept / "scene.yaml").write_text(
             next("\n".join(text) for _, language, text in blocks(ROOT / "docs/direction.md") if language == "yaml")
         )

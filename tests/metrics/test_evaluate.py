@@ -11,9 +11,12 @@ import torch
 from emote3d.body import open_avatar
 from emote3d.cli.evaluate import Evaluate
 from emote3d.data.parameter_files import read_parameters
+from emote3d.data.phones import SILENCE
+from emote3d.data.timed import build_timed
 from emote3d.errors import Emote3DError
 from emote3d.metrics.evaluation import Evaluation, compare
-from emote3d.metrics.sound import loudness_db, onsets_s
+from emote3d.metrics.plotting import plot_curves
+from emote3d.metrics.sound import errors_by_phone, loudness_db, onsets_s
 from emote3d.metrics.subjects import Subject, aligned, read_subject
 from emote3d.motion import save_motion
 from emote3d.names import ARKIT_52
@@ -183,3 +186,19 @@ def test_level_and_onsets_of_two_bursts():
 def test_results_join():
     both = Evaluation(figures={"a": 1.0}, fps=30.0) | Evaluation(figures={"b": 2.0}, fps=30.0)
     assert both.figures == {"a": 1, "b": 2}
+
+
+def test_errors_go_to_the_phones_in_which_they_happen(tmp_path: Path):
+    clip = build_timed(
+        np.zeros(16000, np.int16), [(0.0, ("p",), 0), (0.25, ("a",), 0), (0.5, (SILENCE,), 0), (0.75, ("p",), 0)]
+    )
+    found = errors_by_phone(np.arange(20.0), clip, 20.0)
+    assert {phone: values.tolist() for phone, values in found.items()} == {
+        "p": [0, 1, 2, 3, 4, 15, 16, 17, 18, 19],
+        "a": [5, 6, 7, 8, 9],
+    }
+    pytest.importorskip("matplotlib")
+    bare = Evaluation(curves={"lve_mm": np.arange(20.0)}, fps=20.0)
+    plot_curves(bare, tmp_path / "bare.svg", "t")
+    plot_curves(bare | Evaluation(by_phone=found, fps=20.0), tmp_path / "phones.svg", "t")
+    assert (tmp_path / "phones.svg").stat().st_size > 1.2 * (tmp_path / "bare.svg").stat().st_size
