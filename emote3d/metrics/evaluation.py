@@ -27,7 +27,7 @@ class Evaluation:
     """Value of each measure; the name ends in its unit, shares and correlations have none."""
     curves: dict[str, Float[np.ndarray, "frames"]] = field(default_factory=dict)
     """What is worth plotting, a value a frame."""
-    by_phone: dict[str, Float[np.ndarray, "frames"]] = field(default_factory=dict)
+    by_phone: dict[str, Float[np.ndarray, "_"]] = field(default_factory=dict)
     """Lip vertex error in millimetres of the frames in which each phone is said."""
     fps: float
 

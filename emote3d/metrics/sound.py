@@ -52,7 +52,7 @@ def onsets_s(speech: Speech, hop_s: float = 0.01) -> Float[np.ndarray, "onsets"]
 
 def errors_by_phone(
     error_mm: Float[np.ndarray, "frames"], clip: TimedSpeech, fps: float
-) -> dict[str, Float[np.ndarray, "frames"]]:
+) -> dict[str, Float[np.ndarray, "_"]]:
     """The errors of the frames k whose time k / fps lies in each phone; pauses and phones without a frame are left out."""
     times_s = np.arange(len(error_mm)) / fps
     place = np.searchsorted(clip.end_s, times_s, side="right")
