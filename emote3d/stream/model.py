@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.records import Motion, Speech
 from emote3d.stream.directing import LIVE_FPS, Steering
@@ -84,6 +86,12 @@ class LiveModel:
             load_component(folder / "prior", MotionVAE, LiveFlintConfig),
         )
 
+    @cached_property
+    def voice(self) -> VoiceEmotion:
+        """Reads the emotion of a voice; that of the shipped offline face, whatever the live checkpoint."""
+        folder = asset_path("checkpoints", "open-v1") / "voice"
+        return load_component(folder, VoiceEmotion, VoiceEmotionConfig).eval().requires_grad_(False)
+
     def timing(self, look_ahead_ms: float) -> Timing:
         """The most look-ahead that fits into so many milliseconds.
 
@@ -100,7 +108,13 @@ class LiveModel:
         return [choice for choice in choices if choice.look_ahead_ms <= look_ahead_ms][-1]
 
     def perform(self, speech: Speech, direction: Direction, look_ahead_ms: float = 80.0, seed: int = 0) -> Motion:
-        """What a stream makes of a recording under one direction, in one go: its slow twin, for tests and figures."""
+        """What a stream makes of a recording under one direction, in one go: its slow twin, for tests and figures.
+
+        Raises:
+            Emote3DError: a look-ahead or a direction that cannot be had, or one that changes over time.
+        """
+        if direction.is_auto or direction.at:
+            raise Emote3DError("perform takes one direction for all frames: no auto and no key frames; feed a stream")
         asked = Steering(direction).step()
         with torch.inference_mode():
             channels, loudness = self._channels(speech, asked.condition, self.timing(look_ahead_ms))

@@ -22,6 +22,7 @@ from emote3d.stream.gestures import BodyMaker, BodyTrack
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
 from emote3d.stream.model import LIVE_FPS, LiveModel, loudness_of
 from emote3d.stream.threads import one_thread
+from emote3d.stream.voice import VoiceTrack
 
 _BLEND_FRAMES = 5
 """Frames over which the face leaves the pose it had at a reset."""
@@ -75,6 +76,7 @@ class Stream:
         self.model, self.timing = model, model.timing(look_ahead_ms)
         self._life = LifeStream(LIVE_FPS, np.random.default_rng(seed))
         self._steering = Steering(direction)
+        self._voice = VoiceTrack(model.voice, model.audio.log_mel)
         self._last: Tensor | None = None
         self._took_ms: deque[float] = deque(maxlen=_TIMED_FRAMES)
         self._body = None if body is None else BodyTrack(body, seed)
@@ -106,7 +108,8 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """End the thread of the body, if there is one."""
+        """End the threads of voice and body, if there are any; there is no body any more then."""
+        self._voice.close()
         if self._body is not None:
             self._body.close()
             self._body = None
@@ -209,8 +212,11 @@ class Stream:
 
     def _tick(self) -> tuple[Float[Tensor, "1 channels"], Steered, Life]:
         """The next frame. Its sound goes through the networks in one piece of its own, so the chunking leaves no trace."""
-        frame, steered = self.frames, self._steering.step()
-        samples = self._take(self.timing.samples_for(frame))
+        frame, samples = self.frames, self._take(self.timing.samples_for(self.frames))
+        felt = self._voice.hear(samples, asked=self._steering.listens)
+        if felt is not None:
+            self._steering.hear(felt)
+        steered = self._steering.step()
         feature, loudness = self._hear(frame, samples)
         if self._body is not None:
             self._body.hear(samples, steered.emotion)

@@ -157,7 +157,11 @@ def test_an_impossible_look_ahead_is_refused(tiny: LiveModel, look_ahead_ms: flo
         Stream(tiny, Direction(), look_ahead_ms)
 
 
-@pytest.mark.parametrize("asked", [{"emotion": "auto"}, {"at": ("1.0:sad",)}, {"mouth": "happy"}], ids=str)
+@pytest.mark.parametrize(
+    "asked",
+    [{"at": ("50%:sad",)}, {"at": ("1.0:jaw=1.2",)}, {"mouth": "happy"}, {"at": ("1:sad",), "curve": "linear"}],
+    ids=str,
+)
 def test_what_needs_the_whole_recording_is_refused_by_name(tiny: LiveModel, asked: dict):
     with pytest.raises(Emote3DError, match="a live stream cannot do"):
         Stream(tiny, Direction(**asked))
@@ -169,3 +173,36 @@ def test_the_gaze_follows_at_once(tiny: LiveModel, demo: Speech):
     stream.direct(Direction(gaze="15/0"))
     motion = rows(stream.feed(demo.waveform[16000:32000]))
     assert motion[10:, ARKIT_52.index("eyeLookOutLeft")].min() > 0.15
+
+
+def test_key_frames_count_from_the_streams_beginning(tiny: LiveModel, demo: Speech):
+    keyed = Stream(tiny, Direction(at=("0.5:happy", "1..1.5:intensity=1.4")), seed=2)
+    by_hand = Stream(tiny, Direction(), seed=2)
+    got = rows(keyed.feed(demo.waveform[:40000]))
+    made = []
+    for at, direction in (
+        (15, Direction(emotion="happy")),
+        (30, Direction(emotion="happy", intensity=1.4)),
+        (45, Direction(emotion="happy")),
+    ):
+        made += by_hand.feed(demo.waveform[by_hand.samples : by_hand.timing.samples_for(at - 1)])
+        by_hand.direct(direction)
+    made += by_hand.feed(demo.waveform[by_hand.samples : 40000])
+    assert torch.equal(got, rows(made))
+    assert (got - rows(Stream(tiny, Direction(), seed=2).feed(demo.waveform[:40000])))[:15].abs().max() == 0
+
+
+def test_a_key_that_cannot_be_performed_is_refused_at_once(tiny: LiveModel):
+    with pytest.raises(Emote3DError, match="add up to"):
+        Stream(tiny, Direction(intensity=1.5, at=("1:happy:0.8+sad:0.8",)))
+
+
+def test_auto_follows_the_voice_the_same_way_whatever_the_chunks(tiny: LiveModel, demo: Speech):
+    with Stream(tiny, Direction(emotion="auto"), seed=2) as stream:
+        auto = run(stream, demo.waveform, 10**9)
+    with Stream(tiny, Direction(emotion="auto"), seed=2) as stream:
+        again = run(stream, demo.waveform, 1601)
+    neutral = run(Stream(tiny, Direction(), seed=2), demo.waveform, 10**9)
+    assert torch.equal(auto, again)
+    assert (auto - neutral)[:59].abs().max() == 0
+    assert (auto - neutral)[60:].abs().max() > 1e-3

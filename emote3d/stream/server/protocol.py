@@ -96,9 +96,12 @@ def read_direction(values: object) -> Direction:
     """
     if not isinstance(values, dict):
         raise Malformed('"direction" is an object')
-    texts = ("emotion", "gaze")
-    _check(values, {name: str if name in texts else (int, float) for name in LIVE_SETTINGS}, "direction")
-    return Direction(**values)
+    others = {"emotion": str, "gaze": str, "at": list}
+    _check(values, {name: others.get(name, (int, float)) for name in LIVE_SETTINGS}, "direction")
+    keys = values.get("at", [])
+    if not all(isinstance(key, str) for key in keys):
+        raise Malformed('"at" is a list of texts like "2.5:sad"')
+    return Direction(**values | {"at": tuple(keys)})
 
 
 def _check(values: dict[str, Any], kinds: dict[str, type | tuple[type, ...]], where: str) -> None:
