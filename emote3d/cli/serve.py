@@ -14,6 +14,7 @@ from emote3d.errors import Emote3DError
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from emote3d.stream.gestures import BodyMaker
     from emote3d.stream.outputs import Output
 
 _TOKEN_VARIABLE = "EMOTE3D_TOKEN"
@@ -84,7 +85,9 @@ def _serve(verb: Reporting, options: ServerOptions, *, page: bool, browse: bool 
     _check_numbers(options)
     limits = Limits(sessions=options.sessions, idle_s=options.idle_s)
     outputs = _outputs(options)
-    server = LiveServer(LiveModel.from_pretrained(options.checkpoint), token=token, limits=limits, outputs=outputs)
+    server = LiveServer(
+        LiveModel.from_pretrained(options.checkpoint), token=token, limits=limits, outputs=outputs, body=_bodies
+    )
     app = make_app(server, local=is_local(options.host))
     if page:
         from emote3d.stream.server.page import add_page
@@ -118,6 +121,12 @@ async def _listen(verb: Reporting, app: web.Application, options: ServerOptions,
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
     await runner.cleanup()
+
+
+def _bodies() -> BodyMaker:
+    from emote3d.pipeline import Emote3D
+
+    return Emote3D.from_pretrained().live_body
 
 
 def _outputs(options: ServerOptions) -> tuple[Output, ...]:

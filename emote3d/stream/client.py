@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from emote3d.errors import Emote3DError
 from emote3d.stream.server.protocol import unpack
 
-Frames = tuple[int, Float[np.ndarray, "frames 64"]]
+Frames = tuple[int, Float[np.ndarray, "frames columns"]]
 """Number of the first frame since the start, reset or flush; values of each frame (see `LiveClient.columns`)."""
 
 
@@ -30,6 +30,10 @@ class LiveClient:
         self.sample_rate: int = ready["sample_rate"]
         self.latency: dict[str, float] = ready["latency"]
         """Terms of the delay in milliseconds."""
+        self.body_columns: tuple[str, ...] = tuple(ready.get("body_columns", ()))
+        """Names of the values of a body's frame, where `body=True` was asked for."""
+        self.onbody: Callable[[Frames], None] = lambda frames: None
+        """Called with bodies as they come, while `frames` is waited for."""
 
     async def send(self, pcm: bytes) -> None:
         """Send sound: little-endian int16 at `sample_rate`, mono, up to 256 KiB."""
@@ -55,7 +59,11 @@ class LiveClient:
         """
         async for message in self._socket:
             if message.type is aiohttp.WSMsgType.BINARY:
-                yield unpack(message.data)
+                frames = unpack(message.data)
+                if frames[1].shape[1] == len(self.columns):
+                    yield frames
+                else:
+                    self.onbody(frames)
                 continue
             told = json.loads(message.data)
             if told["type"] == "flushed":
@@ -90,7 +98,7 @@ async def connect(url: str = "http://127.0.0.1:8765", *, token: str = "", **star
     """Open a session.
 
     Args:
-        start: look_ahead_ms, seed, fill, direction (a dict), as docs/live.md describes.
+        start: look_ahead_ms, seed, fill, body, direction (a dict), as docs/live.md describes.
 
     Raises:
         Emote3DError: there is no server, or it refuses.

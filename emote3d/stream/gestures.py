@@ -153,7 +153,7 @@ class BodyTrack:
 
     def close(self) -> None:
         """Let go of the worker; what it has not begun is lost."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _renew_later(self) -> None:
         self._samples, self._emotion = [], []

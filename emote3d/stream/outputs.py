@@ -5,19 +5,30 @@ from __future__ import annotations
 import socket
 import struct
 import uuid
-from typing import Protocol, runtime_checkable
+from functools import cache
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from emote3d.errors import Emote3DError
-from emote3d.names import ARKIT_52
+from emote3d.names import ARKIT_52, SMPLX_JOINTS
 from emote3d.rotations import axis_angle_to_quaternion
 from emote3d.stream.directing import LIVE_FPS
 
+if TYPE_CHECKING:
+    from pythonosc.osc_bundle import OscBundle
+
 LIVE_LINK_PORT, VMC_PORT = 11111, 39539
 _LIVE_LINK_VERSION = 6
+_LOWER_AND_HEAD = {
+    SMPLX_JOINTS.index(name)
+    for name in (
+        "pelvis", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot",
+        "neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf",
+    )
+}  # fmt: skip
 _NECK, _EYES = slice(55, 58), (slice(58, 61), slice(61, 64))
 
 
@@ -27,6 +38,10 @@ class Output(Protocol):
 
     def send(self, number: int, row: Float[np.ndarray, "64"]) -> None:
         """Send one frame: its number and the values of `protocol.COLUMNS`."""
+        ...
+
+    def send_body(self, number: int, row: Float[np.ndarray, "168"]) -> None:
+        """Send the body of a frame, `Latency.body_look_ahead_ms` after its face: the values of `protocol.BODY_COLUMNS`."""
         ...
 
     def close(self) -> None:
@@ -78,6 +93,9 @@ class LiveLinkOutput:
         except OSError:
             return
 
+    def send_body(self, number: int, row: Float[np.ndarray, "168"]) -> None:
+        """Live Link Face has no body."""
+
     def close(self) -> None:
         """Let go of the socket."""
         self._socket.close()
@@ -100,6 +118,13 @@ class VmcOutput:
         try:
             for bundle in vmc_bundles(number, row):
                 self._client.send(bundle)
+        except OSError:
+            return
+
+    def send_body(self, number: int, row: Float[np.ndarray, "168"]) -> None:
+        """Send spine, shoulders, arms and hands as a bundle; legs stay, neck and head are the face's."""
+        try:
+            self._client.send(vmc_body_bundle(row))
         except OSError:
             return
 
@@ -131,6 +156,39 @@ def vmc_bundles(number: int, row: Float[np.ndarray, "64"]) -> list:
         w, x, y, z = axis_angle_to_quaternion(torch.from_numpy(row[part].astype(np.float32))).tolist()
         say(bones, "/VMC/Ext/Bone/Pos", bone, 0.0, 0.0, 0.0, x, -y, -z, w)
     return [shapes.build(), bones.build()]
+
+
+def vmc_body_bundle(row: Float[np.ndarray, "168"]) -> OscBundle:
+    """The OSC bundle of a body's upper half, by Unity's names of bones."""
+    from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+    from pythonosc.osc_message_builder import OscMessageBuilder
+
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    wxyz = axis_angle_to_quaternion(torch.from_numpy(row[:165].astype(np.float32)).reshape(-1, 3)).tolist()
+    for bone, joint in _upper_bones().items():
+        w, x, y, z = wxyz[joint]
+        message = OscMessageBuilder("/VMC/Ext/Bone/Pos")
+        for argument in (bone, 0.0, 0.0, 0.0, x, -y, -z, w):
+            message.add_arg(argument)
+        bundle.add_content(message.build())  # pyright: ignore[reportArgumentType]
+    return bundle.build()
+
+
+@cache
+def _upper_bones() -> dict[str, int]:
+    """Joint of each of Unity's bones from the spine to the fingers."""
+    from emote3d.export.rig_maps import load_rig
+
+    thumbs = {"Metacarpal": "Proximal", "Proximal": "Intermediate"}
+    bones = {}
+    for name, joint in load_rig("vrm").bones.items():
+        index = SMPLX_JOINTS.index(joint)
+        if index in _LOWER_AND_HEAD:
+            continue
+        if "Thumb" in name:
+            name = next((name.replace(old, new) for old, new in thumbs.items() if name.endswith(old)), name)
+        bones[name[0].upper() + name[1:]] = index
+    return bones
 
 
 def _resolved(address: tuple[str, int]) -> tuple[socket.AddressFamily, tuple]:

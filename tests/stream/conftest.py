@@ -9,9 +9,13 @@ from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig
 from emote3d.audio.load import load_speech
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
+from emote3d.files import asset_path
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.performers.live_body import live_bodies
+from emote3d.performers.open_body import OpenBody
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.records import Speech
+from emote3d.stream.gestures import BodyMaker
 from emote3d.stream.model import LiveModel
 
 DEMO = Path(__file__).parents[2] / "assets" / "audio" / "demo-congrats.flac"
@@ -36,3 +40,13 @@ def tiny() -> LiveModel:
 def demo() -> Speech:
     speech = load_speech(DEMO)
     return Speech(waveform=speech.waveform[: 16000 * 4], sample_rate=16000)
+
+
+@pytest.fixture(scope="session")
+def open_body() -> OpenBody:
+    return OpenBody.from_pretrained(asset_path("checkpoints", "open-v1"))
+
+
+@pytest.fixture(scope="session")
+def maker(open_body: OpenBody) -> BodyMaker:
+    return live_bodies(open_body)

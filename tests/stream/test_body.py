@@ -1,29 +1,16 @@
 """The body of a stream: behind the face and never in its way, the same however the sound is cut, without seams."""
 
 import numpy as np
-import pytest
 import torch
 
 from emote3d import Direction
 from emote3d.body.limits import excess_deg
-from emote3d.files import asset_path
 from emote3d.metrics.gestures import faults, foot_slide_cm_s, joint_speed_deg, places_of, rotations_of, seam_ratio
-from emote3d.performers.live_body import live_bodies
 from emote3d.performers.open_body import OpenBody
 from emote3d.records import BodyMotion, Motion, Speech
 from emote3d.stream.gestures import BodyMaker
 from emote3d.stream.model import LiveModel
 from emote3d.stream.session import Stream
-
-
-@pytest.fixture(scope="module")
-def open_body() -> OpenBody:
-    return OpenBody.from_pretrained(asset_path("checkpoints", "open-v1"))
-
-
-@pytest.fixture(scope="module")
-def maker(open_body: OpenBody) -> BodyMaker:
-    return live_bodies(open_body)
 
 
 def joined(motions: list[Motion]) -> BodyMotion:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from emote3d.errors import Emote3DError
-from emote3d.names import ARKIT_52
-from emote3d.stream.outputs import LiveLinkOutput, parse_address, vmc_bundles
+from emote3d.names import ARKIT_52, SMPLX_JOINTS
+from emote3d.stream.outputs import LiveLinkOutput, parse_address, vmc_body_bundle, vmc_bundles
 
 ROW = np.linspace(0, 1, 64, dtype=np.float32)
 
@@ -49,6 +49,20 @@ def test_vmc_bundles_carry_every_shape_and_the_head():
     head = told["/VMC/Ext/Bone/PosHead"]
     assert sum(value**2 for value in head[4:]) == pytest.approx(1)
     assert head[4] > 0 and head[5] < 0 and head[6] < 0
+
+
+def test_a_vmc_body_moves_spine_arms_and_fingers_alone():
+    from pythonosc.osc_bundle import OscBundle
+
+    row = np.zeros(168, np.float32)
+    elbow = SMPLX_JOINTS.index("left_elbow")
+    row[3 * elbow : 3 * elbow + 3] = (0.2, -0.4, 0.1)
+    told = {message.params[0]: message.params[4:] for message in OscBundle(vmc_body_bundle(row).dgram)}
+    x, y, z, w = told.pop("LeftLowerArm")
+    assert x > 0 and y > 0 and z < 0 and x * x + y * y + z * z + w * w == pytest.approx(1)
+    assert all(turn == [0, 0, 0, 1] for turn in told.values())
+    assert {"Spine", "UpperChest", "RightUpperArm", "LeftThumbIntermediate", "RightLittleDistal"} < told.keys()
+    assert not {"Hips", "Head", "Neck", "LeftUpperLeg"} & told.keys()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from emote3d import Direction
 from emote3d.errors import Emote3DError
 from emote3d.records import Speech
 from emote3d.stream.client import connect
+from emote3d.stream.gestures import BodyMaker
 from emote3d.stream.model import LiveModel
 from emote3d.stream.server import protocol
 from emote3d.stream.server.app import Limits, LiveServer, check_exposure, is_local, make_app, start_server
@@ -24,8 +25,10 @@ QUICK = Limits(sessions=3, connections=40, message_bytes=65536, idle_s=1.2, hell
 Use = Callable[[LiveServer, str], Awaitable[None]]
 
 
-def serving(model: LiveModel, use: Use, token: str = "", limits: Limits = QUICK) -> LiveServer:
-    server = LiveServer(model, token=token, limits=limits)
+def serving(
+    model: LiveModel, use: Use, token: str = "", limits: Limits = QUICK, body: BodyMaker | None = None
+) -> LiveServer:
+    server = LiveServer(model, token=token, limits=limits, body=None if body is None else lambda: body)
 
     async def main() -> None:
         runner, port = await start_server(make_app(server, local=True), "127.0.0.1", 0)
@@ -301,3 +304,34 @@ def test_with_fill_the_face_lives_while_nothing_comes(tiny: LiveModel):
 
     server = serving(tiny, use)
     assert server.metrics.values["filled_samples_total"] > 8000
+
+
+def test_bodies_come_beside_the_faces(tiny: LiveModel, demo: Speech, maker: BodyMaker):
+    with Stream(tiny, Direction(), seed=4, body=maker) as stream:
+        stream.feed(pcm(demo))
+        stream.flush()
+        expected = np.concatenate([protocol.body_rows_of(motion) for motion in stream.bodies(wait=True)])
+
+    async def use(server: LiveServer, url: str) -> None:
+        async with connect(url, seed=4, body=True) as client:
+            bodies = []
+            client.onbody = bodies.append
+            faces = await client.perform(pcm(demo))
+            assert client.body_columns[:3] == ("pelvis_x", "pelvis_y", "pelvis_z")
+            assert client.latency["body_look_ahead_ms"] < 2000
+            assert bodies[0][0] == 0 and sum(len(rows) for _, rows in faces) == len(expected) == 45
+            assert np.array_equal(np.concatenate([rows for _, rows in bodies]), expected)
+            code, _ = await raw(url, json.dumps({"type": "start", "body": True}))
+            assert code == protocol.FULL
+        assert server.embodied == 0
+
+    one = Limits(sessions=3, bodies=1, idle_s=30.0)
+    serving(tiny, use, limits=one, body=maker)
+
+
+def test_a_server_without_bodies_says_so(tiny: LiveModel):
+    async def use(server: LiveServer, url: str) -> None:
+        code, _ = await raw(url, json.dumps({"type": "start", "body": True}))
+        assert code == protocol.MALFORMED
+
+    serving(tiny, use)

@@ -2,26 +2,28 @@
 // const live = await connect('ws://127.0.0.1:8765/v1/stream', { direction: { emotion: 'happy' } });
 // live.onframes = (first, frames) => ...;  live.send(int16Samples);  live.flush();
 
-const MAGIC = 0x31463345; // "E3F1"
+const MAGIC = 0x31463345, BODY_MAGIC = 0x31423345; // "E3F1", "E3B1"
 
 function unpack(buffer) {
   const view = new DataView(buffer);
-  if (view.getUint32(0, true) !== MAGIC) throw new Error('not a packed message of emote3d');
+  const magic = view.getUint32(0, true);
+  if (magic !== MAGIC && magic !== BODY_MAGIC) throw new Error('not a packed message of emote3d');
   const first = view.getUint32(4, true), count = view.getUint16(8, true), width = view.getUint16(10, true);
   const frames = [];
   for (let k = 0; k < count; k++) frames.push(new Float32Array(buffer, 12 + 4 * width * k, width));
-  return [first, frames];
+  return [magic === BODY_MAGIC, first, frames];
 }
 
 export class LiveClient {
   onframes = () => {};
+  onbody = () => {}; // asked for by { body: true }: (first, frames) of columns bodyColumns, later than the face
   onflushed = () => {};
   onrefused = () => {};
   onclose = () => {};
 
   constructor(socket, ready) {
     this.socket = socket;
-    Object.assign(this, { columns: ready.columns, fps: ready.fps, sampleRate: ready.sample_rate, latency: ready.latency });
+    Object.assign(this, { columns: ready.columns, bodyColumns: ready.body_columns ?? [], fps: ready.fps, sampleRate: ready.sample_rate, latency: ready.latency });
     socket.onmessage = ({ data }) => this.#hear(data);
     socket.onclose = ({ code, reason }) => this.onclose(code, reason);
   }
@@ -40,7 +42,10 @@ export class LiveClient {
   }
 
   #hear(data) {
-    if (data instanceof ArrayBuffer) return this.onframes(...unpack(data));
+    if (data instanceof ArrayBuffer) {
+      const [body, first, frames] = unpack(data);
+      return body ? this.onbody(first, frames) : this.onframes(first, frames);
+    }
     const told = JSON.parse(data);
     if (told.type === 'flushed') this.onflushed(told.frames);
     if (told.type === 'refused') this.onrefused(told.reason);

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from emote3d.errors import Emote3DError
+from emote3d.stream.gestures import BodyMaker
 from emote3d.stream.model import LiveModel
 from emote3d.stream.outputs import Output
 from emote3d.stream.server import protocol
@@ -32,6 +33,8 @@ class Limits:
 
     sessions: int = 16
     """Sessions at the same time."""
+    bodies: int = 4
+    """Those of them that have a body."""
     connections: int = 256
     """Open connections, those that have not started included."""
     message_bytes: int = 1 << 18
@@ -50,14 +53,22 @@ class LiveServer:
     """Shared by all sessions: the networks, the limits and the counts."""
 
     def __init__(
-        self, model: LiveModel, *, token: str = "", limits: Limits | None = None, outputs: tuple[Output, ...] = ()
+        self,
+        model: LiveModel,
+        *,
+        token: str = "",
+        limits: Limits | None = None,
+        outputs: tuple[Output, ...] = (),
+        body: Callable[[], BodyMaker] | None = None,
     ) -> None:
         self.model, self.token, self.outputs = model, token, outputs
+        self._load_body = body
+        self._loading: asyncio.Task[BodyMaker] | None = None
         self.limits = limits or Limits()
         self.metrics = Metrics()
         self.began_s = time.monotonic()
         self.connected: set[web.WebSocketResponse] = set()
-        self.seated = self.numbered = 0
+        self.seated = self.numbered = self.embodied = 0
 
     @contextmanager
     def seat(self) -> Iterator[int]:
@@ -74,6 +85,33 @@ class LiveServer:
             yield self.numbered
         finally:
             self.seated -= 1
+
+    @contextmanager
+    def body_seat(self, asked: bool) -> Iterator[None]:
+        """A place for a session with a body, if it is asked for.
+
+        Raises:
+            Closed: all are taken.
+        """
+        if asked and self.embodied >= self.limits.bodies:
+            raise Closed(protocol.FULL, f"all {self.limits.bodies} sessions with a body are taken; leave out body")
+        self.embodied += asked
+        try:
+            yield
+        finally:
+            self.embodied -= asked
+
+    async def body(self) -> BodyMaker:
+        """What makes bodies; loaded when the first is asked for, while faces go on.
+
+        Raises:
+            Emote3DError: this server has none.
+        """
+        if self._load_body is None:
+            raise Emote3DError('this server has no bodies; leave out "body"')
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self._load_body))
+        return await asyncio.shield(self._loading)
 
     def report(self, error: Exception) -> None:
         """Say on stderr what should not have happened."""

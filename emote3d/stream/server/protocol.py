@@ -13,13 +13,14 @@ from jaxtyping import Float
 
 from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
-from emote3d.names import ARKIT_52
+from emote3d.names import ARKIT_52, SMPLX_JOINTS
 from emote3d.records import Motion
 from emote3d.stream.directing import LIVE_FPS, LIVE_SETTINGS
 from emote3d.stream.session import Latency
 
 VERSION = 1
 MAGIC = b"E3F1"
+BODY_MAGIC = b"E3B1"
 HEADER = struct.Struct("<4sIHH")
 """Of a packed message: magic, number of its first frame, frames, values a frame; float32 little-endian follow."""
 COLUMNS = (
@@ -27,6 +28,10 @@ COLUMNS = (
     "leftEyeRoll", "rightEyePitch", "rightEyeYaw", "rightEyeRoll",
 )  # fmt: skip
 """Values of a frame: ARKit's coefficients in 0..1, then axis-angles in radians about +x (to the person's left), +y (up), +z."""
+BODY_COLUMNS = (
+    *(f"{joint}_{axis}" for joint in SMPLX_JOINTS for axis in "xyz"), "translation_x", "translation_y", "translation_z",
+)  # fmt: skip
+"""Values of a body's frame: local axis-angles of the joints in radians, then where the pelvis is off its rest place, metres."""
 
 MALFORMED, BAD_TOKEN, IDLE, TOO_SLOW, FULL = 4400, 4401, 4408, 4413, 4429
 """Close codes of ours; 1009 is a message that is too big, 1001 a server that stops, 1011 our fault."""
@@ -46,6 +51,8 @@ class Start:
     seed: int = 0
     fill: bool = False
     """Whether silence stands in for sound that is late, so that frames follow the clock."""
+    body: bool = False
+    """Whether bodies are sent as well, in their own time."""
     token: str = ""
     direction: Direction = field(default_factory=Direction)
 
@@ -75,7 +82,7 @@ def read_start(message: dict[str, Any]) -> Start:
     if message["type"] != "start":
         raise Malformed(f'the first message has the type "start", got "{message["type"][:40]}"')
     kinds: dict[str, type | tuple[type, ...]] = {
-        "format": str, "look_ahead_ms": (int, float), "seed": int, "fill": bool, "token": str, "direction": dict,
+        "format": str, "look_ahead_ms": (int, float), "seed": int, "fill": bool, "body": bool, "token": str, "direction": dict,
     }  # fmt: skip
     values = {key: value for key, value in message.items() if key != "type"}
     _check(values, kinds, "start")
@@ -125,6 +132,7 @@ def ready(session: int, sample_rate: int, latency: Latency) -> str:
             "fps": LIVE_FPS,
             "sample_rate": sample_rate,
             "columns": COLUMNS,
+            **({} if latency.body_look_ahead_ms is None else {"body_columns": BODY_COLUMNS}),
             "latency": asdict(latency),
         }
     )
@@ -143,18 +151,26 @@ def rows_of(motion: Motion) -> Float[np.ndarray, "frames 64"]:
     return torch.cat(parts, dim=1).numpy()
 
 
-def pack(first: int, rows: Float[np.ndarray, "frames 64"]) -> bytes:
-    """Frames as a binary message."""
-    return HEADER.pack(MAGIC, first, len(rows), rows.shape[1]) + rows.astype("<f4").tobytes()
+def body_rows_of(motion: Motion) -> Float[np.ndarray, "frames 168"]:
+    """The values of each frame's body in the order of BODY_COLUMNS."""
+    body = motion.body
+    assert body is not None, "a motion with a body"
+    return torch.cat([body.joints_axis_angle.flatten(1), body.translation_m], dim=1).numpy()
 
 
-def unpack(message: bytes) -> tuple[int, Float[np.ndarray, "frames 64"]]:
-    """Number of the first frame, and the frames.
+def pack(first: int, rows: Float[np.ndarray, "frames columns"]) -> bytes:
+    """Frames as a binary message: faces, or bodies."""
+    magic = BODY_MAGIC if rows.shape[1] == len(BODY_COLUMNS) else MAGIC
+    return HEADER.pack(magic, first, len(rows), rows.shape[1]) + rows.astype("<f4").tobytes()
+
+
+def unpack(message: bytes) -> tuple[int, Float[np.ndarray, "frames columns"]]:
+    """Number of the first frame, and the frames; a body's have as many values as BODY_COLUMNS.
 
     Raises:
         Malformed: not a packed message.
     """
-    if len(message) < HEADER.size or message[:4] != MAGIC:
+    if len(message) < HEADER.size or message[:4] not in (MAGIC, BODY_MAGIC):
         raise Malformed("not a packed message of emote3d")
     _, first, frames, width = HEADER.unpack_from(message)
     if len(message) != HEADER.size + 4 * frames * width:
@@ -162,6 +178,7 @@ def unpack(message: bytes) -> tuple[int, Float[np.ndarray, "frames 64"]]:
     return first, np.frombuffer(message, "<f4", offset=HEADER.size).reshape(frames, width).astype(np.float32)
 
 
-def frames_json(first: int, rows: Float[np.ndarray, "frames 64"]) -> str:
+def frames_json(first: int, rows: Float[np.ndarray, "frames columns"]) -> str:
     """Frames as a text message, rounded to five digits."""
-    return json.dumps({"type": "frames", "first": first, "frames": np.round(rows.astype(np.float64), 5).tolist()})
+    kind = "body" if rows.shape[1] == len(BODY_COLUMNS) else "frames"
+    return json.dumps({"type": kind, "first": first, "frames": np.round(rows.astype(np.float64), 5).tolist()})

@@ -20,6 +20,8 @@ from emote3d.stream.session import Stream, as_samples
 if TYPE_CHECKING:
     from emote3d.stream.server.app import LiveServer
 
+_POLL_S = 0.03
+"""How often it is looked for what comes without a message: silence that stands in, bodies."""
 _SLICE = 1600
 """Samples computed at a time before other sessions have their turn."""
 
@@ -38,8 +40,8 @@ class Session:
     def __init__(self, server: LiveServer, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.server, self.socket, self.transport = server, socket, transport
         self.packed = False
-        self.number = 0
-        """Frames made since the start or the last reset or flush."""
+        self.number = self.embodied = 0
+        """Frames made since the start or the last reset or flush; those whose body was sent."""
 
     async def run(self) -> None:
         """Serve until one of both sides ends it; the close code says why."""
@@ -80,7 +82,14 @@ class Session:
         return start
 
     async def _perform(self, start: protocol.Start, number: int) -> None:
-        stream = Stream(self.server.model, start.direction, start.look_ahead_ms, start.seed)
+        body = await self.server.body() if start.body else None
+        with (
+            self.server.body_seat(start.body),
+            Stream(self.server.model, start.direction, start.look_ahead_ms, start.seed, body) as stream,
+        ):
+            await self._listen(start, number, stream)
+
+    async def _listen(self, start: protocol.Start, number: int, stream: Stream) -> None:
         self.packed = start.format == "float32"
         await self._send(protocol.ready(number, stream.sample_rate, stream.latency))
         self.server.metrics.add("sessions_total")
@@ -91,12 +100,13 @@ class Session:
             if wait_s <= 0:
                 raise Closed(protocol.IDLE, f"nothing was heard for {self.server.limits.idle_s:g} s")
             try:
-                message = await self._receive(wait_s if pace is None else min(wait_s, 0.03))
+                message = await self._receive(min(wait_s, _POLL_S) if start.fill or start.body else wait_s)
             except TimeoutError:
                 message = None
             if message is not None:
                 heard_s = time.monotonic()
                 await self._answer(stream, message, pace)
+            await self._send_bodies(stream.bodies())
             if pace is not None and (missing := pace.missing(time.monotonic())):
                 missing = min(missing, stream.sample_rate)
                 pace.fill(missing)
@@ -131,12 +141,13 @@ class Session:
                 await self._direct(stream, told)
             case "reset":
                 stream.reset()
-                self.number = 0
+                self.number = self.embodied = 0
                 await self._send('{"type": "reset"}')
             case "flush":
                 await self._send_motion(stream.flush())
+                await self._send_bodies(await asyncio.to_thread(stream.bodies, wait=True))
                 await self._send(f'{{"type": "flushed", "frames": {self.number}}}')
-                self.number = 0
+                self.number = self.embodied = 0
             case other:
                 raise protocol.Malformed(f'"type" is direct, reset or flush after the start, got "{other[:40]}"')
 
@@ -168,6 +179,16 @@ class Session:
             for output in self.server.outputs:
                 output.send(first + index, row)
         await self._send(protocol.pack(first, rows) if self.packed else protocol.frames_json(first, rows))
+
+    async def _send_bodies(self, motions: list[Motion]) -> None:
+        for motion in motions:
+            rows, first = protocol.body_rows_of(motion), self.embodied
+            self.embodied += len(rows)
+            self.server.metrics.add("body_frames_total", len(rows))
+            for index, row in enumerate(rows):
+                for output in self.server.outputs:
+                    output.send_body(first + index, row)
+            await self._send(protocol.pack(first, rows) if self.packed else protocol.frames_json(first, rows))
 
     async def _send(self, message: str | bytes) -> None:
         """Send; a client that takes nothing for too long is let go."""
