@@ -108,7 +108,8 @@ def read_direction(values: object) -> Direction:
     keys = values.get("at", [])
     if not all(isinstance(key, str) for key in keys):
         raise Malformed('"at" is a list of texts like "2.5:sad"')
-    return Direction(**values | {"at": tuple(keys)})
+    given: dict[str, Any] = values | {"at": tuple(keys)}
+    return Direction(**given)
 
 
 def _check(values: dict[str, Any], kinds: dict[str, type | tuple[type, ...]], where: str) -> None:
