@@ -15,6 +15,7 @@ from emote3d.export.glb_file import GlbFile
 from emote3d.export.rig_bones import Skeleton, animate_bones, hip_positions
 from emote3d.export.rig_maps import RigMap, best_rig, load_rig, preset_names, sources_of
 from emote3d.motion import resample_motion
+from emote3d.naming import without_number
 from emote3d.records import Motion
 
 ANIMATION = "emote3d"
@@ -69,7 +70,7 @@ def animate_glb(avatar: Path, motion: Motion, output: Path, rig: str | None = No
     if shapes_rig is not None and motion.face is not None:
         tracks, moved = _shape_tracks(targets, shapes_rig, motion)
         channels += [(node, "weights", weights) for node, weights in tracks.items()]
-    joints = {node: joint for node, name in bones.items() if bones_rig and (joint := bones_rig.joint(name)) is not None}
+    joints = {} if bones_rig is None else _joints(bones, bones_rig)
     joints = _without_doubles(joints, moved)
     skeleton = Skeleton(
         file.parents(), np.array([file.local(node) for node in range(len(file.items("nodes")))]), joints
@@ -130,7 +131,8 @@ def _targets(file: GlbFile) -> list[_Targets]:
 def _vrm_binds(file: GlbFile) -> list[tuple[str, int, int, float]]:
     """Expression, node, target and share of everything that VRM 1.0 and VRM 0 expressions bind."""
     extensions = file.document.get("extensions") or {}
-    presets = (extensions.get("VRMC_vrm") or {}).get("expressions", {}).get("preset", {})
+    expressions = (extensions.get("VRMC_vrm") or {}).get("expressions") or {}
+    presets = {**(expressions.get("custom") or {}), **(expressions.get("preset") or {})}
     found = [
         (str(name), bind["node"], bind["index"], float(bind.get("weight", 1.0)))
         for name, expression in presets.items()
@@ -140,11 +142,23 @@ def _vrm_binds(file: GlbFile) -> list[tuple[str, int, int, float]]:
     for group in master.get("blendShapeGroups") or []:
         for bind in group.get("binds") or []:
             nodes = [i for i, node in enumerate(file.items("nodes")) if node.get("mesh") == bind["mesh"]]
-            found += [
-                (str(group.get("presetName", "")), node, bind["index"], float(bind.get("weight", 100)) / 100)
-                for node in nodes
-            ]
+            found += [(_vrm0_name(group), node, bind["index"], float(bind.get("weight", 100)) / 100) for node in nodes]
     return found
+
+
+def _vrm0_name(group: dict[str, Any]) -> str:
+    """The preset of a VRM 0 expression, or its own name where it is none (ARKit's shapes are, say)."""
+    preset = str(group.get("presetName", "")).lower()
+    return preset if preset not in ("", "unknown") else str(group.get("name", ""))
+
+
+def _joints(bones: dict[int, str], rig: RigMap) -> dict[int, str]:
+    """The joint of each bone; of several bones with one joint, the one whose name needs no number taken off, then the first."""
+    known = [(name != without_number(name), node, joint) for node, name in bones.items() if (joint := rig.joint(name))]
+    taken: dict[str, int] = {}
+    for _, node, joint in sorted(known):
+        taken.setdefault(joint, node)
+    return {node: joint for joint, node in taken.items()}
 
 
 def _bone_names(file: GlbFile) -> tuple[dict[int, str], bool]:
@@ -156,7 +170,8 @@ def _bone_names(file: GlbFile) -> tuple[dict[int, str], bool]:
     humans = (extensions.get("VRM") or {}).get("humanoid", {}).get("humanBones")
     if isinstance(humans, list):
         return {int(bone["node"]): str(bone["bone"]) for bone in humans}, True
-    return {index: str(node["name"]) for index, node in enumerate(file.items("nodes")) if "name" in node}, False
+    nodes = enumerate(file.items("nodes"))
+    return {index: str(node["name"]) for index, node in nodes if "name" in node and "mesh" not in node}, False
 
 
 def _shape_tracks(
@@ -168,10 +183,12 @@ def _shape_tracks(
     for holder in targets:
         weights = np.tile(np.array(holder.default, np.float32), (motion.frames, 1))
         driven = np.zeros(holder.count, dtype=bool)
+        seen: set[tuple[int, str]] = set()
         for name, (target, share) in zip(holder.names, holder.binds, strict=True):
             recipe = rig.shape(name)
-            if recipe is None or target >= holder.count:
+            if recipe is None or target >= holder.count or (target, rig.key(name)) in seen:
                 continue
+            seen.add((target, rig.key(name)))
             made = share * recipe.weights(values)
             weights[:, target] = np.minimum(1, weights[:, target] + made) if driven[target] else made
             driven[target] = True

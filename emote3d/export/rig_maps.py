@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -16,7 +17,7 @@ from emote3d.bounded import read_yaml
 from emote3d.engine import arkit_face
 from emote3d.errors import Emote3DError
 from emote3d.names import ARKIT_52, OCULUS_VISEMES, SMPLX_JOINTS
-from emote3d.naming import plain_name
+from emote3d.naming import plain_name, without_number
 from emote3d.records import Motion
 from emote3d.visemes import viseme_weights
 
@@ -56,17 +57,17 @@ class RigMap:
     """What names may begin with; it does not count."""
 
     def key(self, name: str) -> str:
-        """A name without its spelling and prefix."""
+        """A name without its spelling and prefix, and without a number that follows the prefix (`mixamorig1:`)."""
         plain, prefix = plain_name(name), plain_name(self.prefix)
-        return plain.removeprefix(prefix) if prefix else plain
+        return re.sub(rf"^{re.escape(prefix)}\d*", "", plain) if prefix else plain
 
     def shape(self, name: str) -> Recipe | None:
-        """The recipe of a shape, whatever its spelling."""
-        return self._shape_keys.get(self.key(name))
+        """The recipe of a shape, whatever its spelling and the number behind it."""
+        return self._shape_keys.get(self.key(name)) or self._shape_keys.get(self.key(without_number(name)))
 
     def joint(self, name: str) -> str | None:
-        """The SMPL-X joint that a bone follows, whatever its spelling."""
-        return self._bone_keys.get(self.key(name))
+        """The SMPL-X joint that a bone follows, whatever its spelling and the number behind it."""
+        return self._bone_keys.get(self.key(name)) or self._bone_keys.get(self.key(without_number(name)))
 
     @cached_property
     def _shape_keys(self) -> dict[str, Recipe]:

@@ -13,6 +13,7 @@ from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.retarget.faces import Face
 from emote3d.retarget.fitting import Fit, fit_shapes
+from emote3d.retarget.landmarking import with_landmarks
 from emote3d.retarget.mapping import RetargetMap
 from emote3d.retarget.transferring import Transfer, transfer
 
@@ -29,13 +30,13 @@ def build_map(model: BodyModel) -> RetargetMap:
     """Lay the open head over a model, carry its 52 shapes over and fit the model's expression and jaw to them.
 
     Raises:
-        Emote3DError: the model has no landmarks, no expressions, ARKit's own basis, or its head does not match.
+        Emote3DError: the model has no expressions, ARKit's own basis, or its head does not match.
     """
     if model.basis == "arkit52":
         raise Emote3DError("the avatar has ARKit's shapes already; it needs no retarget map")
     if not model.expression_names:
         raise Emote3DError("the model file has no expression coefficients; expected FLAME or SMPL-X with them")
-    transferred = transfer(open_face(), Face.of(model))
+    transferred = transfer(open_face(), Face.of(with_landmarks(model, open_face())))
     return map_of(transferred, fit_shapes(transferred.target, transferred.shapes_mm, transferred.weights))
 
 

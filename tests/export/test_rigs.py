@@ -281,5 +281,54 @@ def test_bad_avatars_are_one_line(tmp_path: Path, talking: Motion) -> None:
             animate_glb(path, talking, tmp_path / "out.glb")
         assert says in str(caught.value) and "\n" not in str(caught.value), str(caught.value)
     assert not (tmp_path / "out.glb").exists()
-    with pytest.raises(Emote3DError, match="arkit, metahuman"):
+    with pytest.raises(Emote3DError, match="arkit, character_creator, metahuman"):
         animate_glb(good, talking, tmp_path / "out.glb", "nowhere")
+
+
+def test_odd_names_are_found(tmp_path: Path, talking: Motion) -> None:
+    """Numbers that exporters add, prefixes with numbers, other tools' words; a mesh called like a bone is no bone."""
+    names = {"mixamorig9:Hips_01": "pelvis", "mixamorig9:Neck_05": "neck", "mixamorig9:Head_06": "head"}
+    source = make_glb(tmp_path / "a.glb", ["Eye_Blink_L", "Jaw_Open"], names)
+    file = GlbFile.read(source)
+    file.items("nodes")[-1]["name"] = "Head"  # the mesh
+    file.write(source)
+    rigged = animate_glb(source, talking, tmp_path / "out.glb")
+    assert (rigged.bones_rig, rigged.bones) == ("mixamo", ("mixamorig9:Neck_05", "mixamorig9:Head_06"))
+    assert rigged.shapes == ("Eye_Blink_L", "Jaw_Open")
+    cases = {
+        "unreal": ("neck_01", "head", "upperarm_l"),
+        "rigify": ("DEF-spine.004", "DEF-spine.006", "DEF-upper_arm.L"),
+        "vroid": ("J_Bip_C_Neck", "J_Bip_C_Head", "J_Bip_L_UpperArm"),
+        "character_creator": ("CC_Base_NeckTwist01", "CC_Base_Head", "CC_Base_L_Upperarm"),
+        "mmd": ("首", "頭", "左腕"),
+    }
+    for rig, bones in cases.items():
+        found = best_rig([*bones, "DEF-upper_arm.L.001", "Camera"], "bones")
+        assert found is not None and found.name == rig
+        assert [found.joint(bone) for bone in bones] == ["neck", "head", "left_shoulder"]
+    vrchat, mmd = (
+        best_rig(["vrc.v_aa", "vrc.v_ou", "vrc.blink"], "shapes"),
+        best_rig(["あ", "い", "まばたき"], "shapes"),
+    )
+    assert vrchat is not None and mmd is not None and (vrchat.name, mmd.name) == ("oculus", "mmd")
+
+
+def test_own_expressions_of_vrm_are_bound_once(tmp_path: Path, talking: Motion) -> None:
+    """ARKit's shapes as custom expressions of VRM 1 and as groups of VRM 0 ("perfect sync"), beside morphs so called."""
+    plain = make_glb(tmp_path / "plain.glb", list(ARKIT_52), {"Head": "head"})
+    nodes = GlbFile.read(plain).items("nodes")
+    face = next(index for index, node in enumerate(nodes) if "mesh" in node)
+    custom = {n: {"morphTargetBinds": [{"node": face, "index": i, "weight": 1.0}]} for i, n in enumerate(ARKIT_52)}
+    groups = [
+        {"name": n.upper(), "presetName": "unknown", "binds": [{"mesh": 0, "index": i, "weight": 100}]}
+        for i, n in enumerate(ARKIT_52)
+    ]
+    for extension in (
+        {"VRMC_vrm": {"specVersion": "1.0", "expressions": {"custom": custom, "preset": {}}}},
+        {"VRM": {"blendShapeMaster": {"blendShapeGroups": groups}}},
+    ):
+        for targets in (list(ARKIT_52), [f"m{index}" for index in range(52)]):
+            source = make_glb(tmp_path / "a.vrm", targets, {"Head": "head"}, extension)
+            assert animate_glb(source, talking, tmp_path / "out.vrm").shapes_rig == "arkit"
+            weights = tracks_of(tmp_path / "out.vrm")[("Head_Mesh", "weights")]
+            np.testing.assert_allclose(weights, talking.arkit()[1], atol=1e-6)

@@ -21,6 +21,7 @@ from emote3d.retarget import RetargetMap, build_map, map_for, suited
 from emote3d.retarget.building import open_face
 from emote3d.retarget.caching import cache_folder, fingerprint
 from emote3d.retarget.faces import Face
+from emote3d.retarget.landmarking import with_landmarks
 from emote3d.retarget.registering import local_maps, similarity
 from emote3d.retarget.surfaces import Patch
 
@@ -147,11 +148,24 @@ def test_suited_finds_the_way(model: BodyModel, truth: Truth, built: RetargetMap
         suited(played, open_avatar())
 
 
+def test_landmarks_are_found_where_a_file_has_none(truth: Truth, model: BodyModel) -> None:
+    bare = dataclasses.replace(model, landmark_verts=None, landmark_weights=None)
+    found = with_landmarks(bare, open_face())
+    rest_m = model.rest().vertices_m
+    off_mm = 1000 * (found.landmarks(rest_m) - model.landmarks(rest_m))[0, 17:].norm(
+        dim=-1
+    )  # its own have 1 mm of noise
+    assert off_mm.mean() < 3.5 and off_mm[31:].mean() < 3.0
+    assert with_landmarks(model, open_face()) is model
+
+
 def test_heads_that_do_not_fit_are_refused(model: BodyModel) -> None:
     with pytest.raises(Emote3DError, match="ARKit's shapes already"):
         build_map(open_avatar())
-    with pytest.raises(Emote3DError, match="without landmarks"):
-        build_map(dataclasses.replace(model, landmark_verts=None))
+    together = model.joints_m.clone()
+    together[-1] = together[-2]
+    with pytest.raises(Emote3DError, match="0 mm apart"):
+        build_map(dataclasses.replace(model, landmark_verts=None, joints_m=together))
     stiff = dataclasses.replace(
         model, skin_weights=torch.zeros_like(model.skin_weights).index_fill(0, torch.tensor([0]), 1)
     )
