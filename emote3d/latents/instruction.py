@@ -179,6 +179,9 @@ def _timed(moments: list[_Clause]) -> list[_Clause]:
     for index, moment in enumerate(moments):
         if moment.when is not None:
             continue
+        if index and ".." in (moments[index - 1].when or ""):
+            moment.when = str(moments[index - 1].when).partition("..")[2]  # where the range before it ends
+            continue
         waiting = 1
         while index + waiting < len(moments) and moments[index + waiting].when is None:
             waiting += 1

@@ -117,7 +117,7 @@ def _forms(word: str) -> Iterator[str]:
     """A word and what it may be derived from: smiles, smiling, grinning, happily, happier, happiness."""
     yield word
     for suffix, replacements in (
-        ("ily", ("y",)), ("iness", ("y",)), ("ier", ("y",)), ("ies", ("y",)), ("ied", ("y",)), ("ly", ("", "le")), ("ness", ("",)),
+        ("ically", ("ic",)), ("ily", ("y",)), ("iness", ("y",)), ("ier", ("y",)), ("ies", ("y",)), ("ied", ("y",)), ("ly", ("", "le")), ("ness", ("",)),
         ("ing", ("", "e")), ("ed", ("", "e")), ("es", ("", "e")), ("er", ("", "e")), ("s", ("",)),
     ):  # fmt: skip
         if word.endswith(suffix) and len(word) > len(suffix) + 1:

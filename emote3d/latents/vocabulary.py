@@ -7,52 +7,55 @@ from collections.abc import Iterator
 FEELINGS_TABLE = """
 happy: happy glad cheerful joyful joy merry
 happy:0.8: smile
-happy:0.45: content pleasant warm friendly kind tender loving gentle grateful thankful
-happy:0.6: pleased amused playful satisfied
+happy:0.45: content pleasant warm friendly kind tender loving gentle grateful thankful soothing motherly fatherly welcoming nice sweet affectionate caring comforting gratitude warmth kindness tenderness
+happy:0.6: pleased amused playful satisfied upbeat bubbly flirty flirtatious amusement satisfaction optimistic
 happy:0.3: reassuring polite
 happy:1: grin
 happy:1.2: delighted laugh beam thrilled overjoyed
 happy:1.4: ecstatic elated euphoric
-happy:0.75+surprise:0.4: excited enthusiastic eager
+happy:0.75+surprise:0.4: excited enthusiastic eager excitement enthusiasm passionate passion
 happy:0.4+surprise:0.2: hopeful hope interested
-happy:0.5+contempt:0.2: proud confident
-happy:0.45+sad:0.1: relieved wistful nostalgic bittersweet
+happy:0.5+contempt:0.2: proud confident confidence pride self-assured triumphant assertive
+happy:0.45+sad:0.1: relieved wistful nostalgic bittersweet relief nostalgia
 sad: sad unhappy sorrow sorrowful sadness
-sad:0.6: disappointed melancholic melancholy pout sorry sympathetic compassionate concerned
+sad:0.6: disappointed melancholic melancholy pout sorry sympathetic compassionate concerned disappointment sympathy compassion melancholia
 sad:0.75: gloomy hurt lonely dejected downcast
 sad:1.2: depressed miserable tearful weep cry despair
 sad:1.4: heartbroken devastated sob grieving grief
-sad:0.4+fear:0.2: guilty ashamed regretful apologetic
+sad:0.4+fear:0.2: guilty ashamed regretful apologetic guilt shame regret
 anger: angry anger mad
-anger:0.5: annoyed irritated stern impatient displeased grumpy determined
+anger:0.5: annoyed irritated stern impatient displeased grumpy determined annoyance irritation impatience
 anger:0.3: serious earnest strict
 anger:0.75: scowl cross hostile glare aggressive resentful
 anger:1.4: furious enraged rage raging livid outraged
-anger:0.6+sad:0.3: frustrated bitter exasperated
+anger:0.6+sad:0.3: frustrated bitter exasperated frustration bitterness exasperation
 anger:0.6+surprise:0.3: indignant
 anger:0.5+sad:0.15: frown
 fear: afraid fear fearful scared
-fear:0.55: anxious nervous tense hesitant timid insecure
+fear:0.55: anxious nervous tense hesitant timid insecure anxiety hesitation tension
 fear:0.35: uneasy cautious unsure
-fear:0.45+sad:0.25: worried distressed desperate
+fear:0.45+sad:0.25: worried distressed desperate worry distress desperation
 fear:1.3: terrified panicked panic frightened terror
 fear:0.9+disgust:0.4: horrified
 surprise: surprised surprise amazed wonder
-surprise:1.25: astonished astounded stunned gasp flabbergasted
-surprise:0.9+fear:0.3: shocked
+surprise:1.25: astonished astounded stunned gasp flabbergasted astonishment amazement
+surprise:0.9+fear:0.3: shocked shock
 surprise:0.7+fear:0.4: startled alarmed
-surprise:0.35: curious wondering intrigued
-surprise:0.35+anger:0.25: confused puzzled perplexed bewildered
+surprise:0.35: curious wondering intrigued curiosity fascinated attentive
+surprise:0.35+anger:0.25: confused puzzled perplexed bewildered confusion
 disgust: disgusted disgust
 disgust:1.25: revolted repulsed nauseated sickened
 contempt: contemptuous contempt scornful scorn disdainful disdain
-contempt:0.55: sarcastic ironic mocking cynical arrogant condescending haughty
-contempt:0.6+happy:0.3: smug smirk sly mischievous
+contempt:0.55: sarcastic ironic mocking cynical arrogant condescending haughty sarcasm irony arrogance cynicism
+contempt:0.6+happy:0.3: smug smirk sly mischievous evil wicked devious
 contempt:0.35+surprise:0.2: skeptical sceptical doubtful suspicious
 contempt:0.7+disgust:0.3: sneer
-contempt:0.2+sad:0.25: bored tired weary indifferent
-happy:0.4+sad:0.12: shy bashful embarrassed
-neutral: neutral calm relaxed blank expressionless deadpan composed emotionless unemotional plain
+contempt:0.2+sad:0.25: bored asleep tired weary indifferent boredom sleepy drowsy exhausted lethargic
+happy:0.4+sad:0.12: shy bashful embarrassed embarrassment
+contempt:0.3: cold distant aloof detached dismissive
+surprise:0.15+sad:0.12: thoughtful pensive contemplative thinking
+happy:0.35+anger:0.15: motivated motivational inspiring inspirational
+neutral: neutral calm relaxed blank expressionless deadpan composed emotionless unemotional plain professional businesslike matter-of-fact factual indifferently
 auto: naturally
 """
 """A feeling and the words for it; verbs, nouns, adverbs and comparatives are found from them."""
@@ -68,6 +71,9 @@ jaw=1.2,articulation=1.15: loud
 lips=1.3,articulation=1.25: enunciate
 head_motion=1.35,brow_motion=1.4,articulation=1.1: animated lively expressive energetic vivid
 head_motion=0.3,brow_motion=0.4: stiff wooden stoic rigid motionless
+head_motion=1.4,brow_motion=1.5,articulation=1.25: dramatic theatrical exaggerated
+head_motion=0.2,brow_motion=0.2: robotic monotone
+blink_rate=1.4,head_motion=0.6: sleepy drowsy exhausted
 head_motion=1.6: nod
 smoothing_s=0.1: smooth fluid
 blink_rate=0: unblinking
@@ -79,6 +85,14 @@ asymmetry=0.75: lopsided crooked asymmetric one-sided wry
 PHRASES_TABLE = """
 articulation=1.25,lips=1.3: speaks clearly|clear articulation|articulates clearly|articulates well|over-articulates
 articulation=0.55,lips=0.5: barely moves the lips|hardly moves the lips|barely moves lips|lips barely move|barely opens the mouth
+articulation=1.4: big mouth movements|exaggerated mouth movements|big exaggerated mouth movements|large mouth movements|big lip movements|exaggerated lip movements
+articulation=0.6: small mouth movements|little mouth movement|minimal mouth movement|tiny mouth movements
+articulation=1.1,head_motion=0.7,gaze=camera: like a news anchor|like a newsreader|like a news reader|news anchor|newsreader
+emotion=happy:0.7,head_motion=1.3,articulation=1.15: like a salesman|like a salesperson|like a saleswoman
+emotion=happy:0.4: customer service
+head_motion=0.2,brow_motion=0.2: like a robot
+intensity=1.3: more intense|stronger|more strongly|intensifies|more emotional|more emotion|more expressive|raise the intensity|higher intensity
+intensity=0.6: less intense|less emotional|less emotion|less expressive|weaker|lower the intensity|lower intensity|tones it down|toned down|dials it down
 jaw=1.4: mouth wide open|opens the mouth wide|wide jaw
 lips=1.4: lively lips|mobile lips
 head_motion=0.2: still head|keeps the head still|keeps head still|keeps still|without moving the head|head still|head does not move
@@ -88,23 +102,26 @@ brow_motion=0.2: still brows|still eyebrows|without moving the brows
 blink_rate=2.2: blinks a lot|blinks often|blinks rapidly|blinks quickly|blinks fast|blinks nervously|flutters eyelids
 blink_rate=0.4: blinks rarely|blinks little|hardly blinks|barely blinks|rarely blinks|seldom blinks
 blink_rate=0: without blinking|does not blink|doesn't blink|never blinks|not blinking|no blinking|no blinks
-gaze=camera: at the camera|into the camera|at me|at you|at us|at the viewer|at the audience|straight ahead|straight|ahead|eye contact|keeps eye contact|makes eye contact
+gaze=camera: on the camera|on me|on you|at the camera|into the camera|at me|at you|at us|at the viewer|at the audience|straight ahead|straight|ahead|eye contact|keeps eye contact|makes eye contact
 gaze=left: to the left|left|leftwards|sideways|aside
 gaze=right: to the right|right|rightwards
 gaze=up: up|upwards|upward|at the sky|at the ceiling
-gaze=down: down|downwards|downward|at the floor|at the ground|lowers the eyes|lowers the gaze
+gaze=down: on the floor|on the ground|down|downwards|downward|at the floor|at the ground|lowers the eyes|lowers the gaze
 gaze=away: away|averts the gaze|averts the eyes|avoids eye contact|avoids the camera
+gaze=free,blink_rate=1.5: darting around|darts around|darting
 gaze=free: looks around|around
 asymmetry=0.75: on the left side|on the left|left half|left side|on one side|one side only|half the face
 asymmetry=-0.75: on the right side|on the right|right half|right side
+upper=surprise:0.7,asymmetry=0.75: one raised eyebrow|one raised brow|a raised eyebrow|raises one eyebrow|raises one brow|raises an eyebrow|cocks an eyebrow|one eyebrow raised
+upper=anger:0.45: squints|squint|squinting|narrows the eyes|narrowed eyes|narrow eyes
 upper=surprise:0.7: raises the eyebrows|raises eyebrows|raised eyebrows|raises the brows|raised brows|lifts the eyebrows|lifts the brows
 upper=anger:0.7: furrows the brow|furrowed brow|furrowed brows|furrows the brows|knits the brows|lowers the brows|lowered brows
 upper=happy:0.5: smiling eyes|twinkling eyes
 upper=surprise:0.5: wide eyes|wide-eyed|widens the eyes
-emotion=neutral: stops smiling|stops laughing|stops crying|stops frowning|calms down|relaxes|poker face|no expression|without expression|no emotion|without emotion
+emotion=neutral: stops smiling|doesn't smile|don't smile|does not smile|do not smile|without smiling|no smile|not smiling|never smiles|stops laughing|stops crying|stops frowning|calms down|relaxes|poker face|no expression|without expression|no emotion|without emotion
 emotion=happy:0.7: cheers up|lights up|brightens up|brightens
 emotion=disgust: grossed out
-emotion=sad:0.9: breaks down|tears up
+emotion=sad:0.9: voice breaking|breaking voice|chokes up|choked up|on the verge of tears|close to tears|breaks down|tears up
 emotion=auto: as the voice sounds|like the voice|follows the voice|as it sounds
 attack_s=0.2,decay_s=0.3: suddenly|abruptly|at once|instantly|all of a sudden
 attack_s=0.35,decay_s=0.4: breaks into|bursts into|bursts out|breaks out into|snaps into|quickly
@@ -118,8 +135,9 @@ DEGREES_TABLE = """
 0.5: a little|a bit|a bit of|half|a little bit|little
 0.65: somewhat|moderate|moderately|fairly|kind of|sort of
 0.9: quite|rather|pretty
-1.25: very|really|so|broad|broadly|big|wide|widely|strong|strongly|deep|deeply|truly|great|greatly|bright|brightly|a lot
-1.45: extremely|intense|intensely|utterly|completely|totally|huge|overwhelming|overwhelmingly|incredibly|hugely|absolutely
+0.55: restrained|suppressed|controlled|contained|repressed|half-hearted|half-heartedly
+1.25: overly|exceedingly|especially|very|really|so|broad|broadly|big|wide|widely|strong|strongly|deep|deeply|truly|great|greatly|bright|brightly|a lot
+1.45: hysterically|hysterical|uncontrollably|extremely|intense|intensely|utterly|completely|totally|huge|overwhelming|overwhelmingly|incredibly|hugely|absolutely
 """
 UPPER_WORDS = ("eyes", "eye", "brows", "eyebrows", "brow", "upper face", "top of the face", "forehead", "gaze")
 MOUTH_WORDS = ("mouth", "lips", "lower face", "jaw", "lip")
@@ -129,7 +147,7 @@ or person speaker avatar character woman man girl boy face expression expression
 glances glancing feel feels feeling seem seems seeming appear appears sound sounds sounding speak speaks speaking talk talks
 talking say says saying voice tone manner way mood emotion some bit very-much goes go going gets get getting turns turn turning
 becomes become becoming grows grow growing remains remain stays stay staying keeps keep keeping keeping has have having makes make
-making gives give giving puts put on shows show showing show let lets do does just while all more time whole throughout always
+making gives give giving puts put on shows show showing show let lets do does only trying tries try delivery tone style just while all more time whole throughout always
 again now out off over like please performs perform acts act starts start starting begins begin beginning ends end ending finishes
 finish finishing still mostly generally overall with at from until towards toward near
 """

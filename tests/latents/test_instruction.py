@@ -126,3 +126,88 @@ def test_every_word_of_the_vocabulary_is_read(table: str):
 )
 def test_derived_words(text: str):
     assert parse_instruction(text).understood
+
+
+WRITTEN_BY_USERS = """
+angry and loud
+slightly annoyed, looks away
+a warm smile throughout
+whispering sadly with eyes on the floor
+start neutral and slowly become furious
+excited at first but then disappointed
+smile only at the end
+raise your eyebrows in surprise after 3 seconds
+talk like a news anchor
+sarcastic tone with one raised eyebrow
+a nervous laugh, eyes darting around
+deadpan delivery, no blinking
+crying, then calming down
+look straight into the camera with confidence
+look left, then right
+big exaggerated mouth movements
+mumbling, bored, half asleep
+friendly customer service voice
+from happy to sad
+gets angrier and angrier
+more intense towards the end
+cold and distant
+scared, wide-eyed, whispering
+shouting with rage
+a hint of a smile
+nods thoughtfully
+tired but trying to smile
+happy for the first 2 seconds, then surprised, then sad
+angry at 1.5s
+on the word "never" gets angry
+lower the intensity
+gentle and soothing
+motherly and kind
+evil grin
+smiling with only the left side of the mouth
+blink more
+don't smile
+less emotional
+subtle disgust around the mouth, eyes neutral
+keep the head still and stare
+overly dramatic
+laughing hysterically
+surprised eyes, happy mouth
+suspicious squint
+speak softly and calmly
+energetic and upbeat
+heartbroken, voice breaking, looking down
+proud smile in the second half
+frightened at the beginning, relieved at the end
+enthusiastically, like a salesman
+serious, professional
+looks up thinking, then smiles
+"""
+"""What people would type."""
+
+
+@pytest.mark.parametrize("text", WRITTEN_BY_USERS.strip().splitlines())
+def test_what_people_type_is_understood(text: str):
+    assert parse_instruction(text).understood
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("do a backflip", "backflip"),
+        ("eyes closed", "closed"),
+        ("flirty wink", "wink"),
+        ("he is furious but holding it back", "holding"),
+        ("purple monkey dishwasher", "monkey"),
+    ],
+)
+def test_what_no_face_can_do_is_refused(text: str, word: str):
+    with pytest.raises(Emote3DError, match=f"not understood: .*{word}"):
+        parse_instruction(text)
+
+
+def test_what_follows_a_range_begins_at_its_end():
+    found = moments("happy for the first 2 seconds, then surprised, then less intense")
+    assert strongest(found["0..2"]["emotion"]) == "happy" and strongest(found["2"]["emotion"]) == "surprise"
+    assert found["55%"]["intensity"] == "0.6"
+    assert strongest(moments("sarcastically, with one raised eyebrow")["0"]["emotion"]) == "contempt"
+    assert moments("don't smile")["0"]["emotion"] == "neutral"
