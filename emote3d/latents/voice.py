@@ -18,6 +18,8 @@ _WINDOW_S = 6.0
 """Speech over which the voice's emotion is judged; longer recordings may change it."""
 _LEAST_S = 0.5
 _SILENT = 1e-4
+_REACH = 2.0
+"""Deviations from the mean beyond which a statistic says no more: voices and rooms differ from those of the training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class VoiceEmotion(nn.Module):
 
     def forward(self, statistics: Float[Tensor, "batch statistics"]) -> Float[Tensor, "batch emotions"]:
         """Logits; statistics further out than anything heard in training count as that far."""
-        return self.linear(((statistics - self.mean) / self.scale).clamp(-4, 4))
+        return self.linear(((statistics - self.mean) / self.scale).clamp(-_REACH, _REACH))
 
 
 def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "windows statistics"]:
@@ -60,7 +62,7 @@ def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "wind
     for start in np.linspace(0, len(waveform) - window, count).astype(int):
         part = waveform[start : start + window]
         mel = log_mel(torch.from_numpy(part)[None])[0]
-        rows.append(describe_voice(part.astype(np.float64), (mel - speech_level(mel)).numpy(), rate, hop))
+        rows.append(describe_voice(part, (mel - speech_level(mel)).numpy(), rate, hop))
     return np.stack(rows)
 
 

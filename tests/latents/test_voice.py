@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from emote3d.audio.encoder import CompactEncoderConfig, LogMel
 from emote3d.audio.load import load_speech
+from emote3d.audio.pitch import track_pitch
 from emote3d.audio.voice import VOICE_STATISTICS
 from emote3d.checkpoint import load_component
+from emote3d.errors import Emote3DError
 from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion, voice_statistics
+from emote3d.names import EMOTIONS
 from emote3d.records import Speech
-from emote3d.training.emotion import fit_reader
+from emote3d.training.emotion import emodb_statistics, fit_reader, reader_statistics
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
@@ -33,10 +37,41 @@ def _glide(low_hz: float, high_hz: float, seconds: float = 2.0) -> Speech:
 
 def test_statistics_measure_the_pitch():
     mean, deviation = voice_statistics(_log_mel(), _glide(150, 150))[0, :2]
-    assert abs(mean - 12 * np.log2(1.5)) < 0.2
-    assert deviation < 0.2
+    assert abs(mean - 12 * np.log2(1.5)) < 0.1
+    assert deviation < 0.1
     low, *_, high = voice_statistics(_log_mel(), _glide(120, 240))[0, 2:7]
     assert abs((high - low) - 12 * 0.9) < 1.6  # 5th to 95th percentile of an octave that rises evenly in hertz
+
+
+def test_the_pitch_track_follows_a_glide_and_leaves_noise_unvoiced():
+    voice = _glide(90, 360).waveform.numpy()
+    track = track_pitch(voice, 16000, 160)
+    inner = slice(5, -5)
+    asked = (90 + 270 * np.arange(len(track.hz)) / 200)[inner]
+    assert track.voiced[inner].all()
+    assert np.abs(np.log2(track.hz[inner] / asked)).max() < 0.03
+    noise = np.random.default_rng(0).normal(size=16000).astype(np.float32)
+    assert track_pitch(noise, 16000, 160).voiced.mean() < 0.2
+
+
+def test_statistics_do_not_depend_on_the_level_and_are_finite_for_any_sound():
+    loud = _glide(150, 250)
+    quiet = Speech(waveform=loud.waveform / 8, sample_rate=16000)
+    assert np.allclose(voice_statistics(_log_mel(), loud), voice_statistics(_log_mel(), quiet), atol=0.05)
+    rng = np.random.default_rng(0)
+    click = np.zeros(16000, np.float32)
+    click[[2000, 14000]] = 1.0
+    time = np.arange(9000) / 16000
+    for waveform in (click, rng.normal(size=20000) * 0.1, np.full(12000, 0.5), np.sin(2 * np.pi * 5000 * time)):
+        speech = Speech(waveform=torch.from_numpy(waveform.astype(np.float32)), sample_rate=16000)
+        assert np.isfinite(voice_statistics(_log_mel(), speech)).all()
+
+
+def test_the_shipped_reader_hears_plain_speech_as_neutral():
+    voice = load_component(ROOT / "checkpoints" / "open-v1" / "voice", VoiceEmotion, VoiceEmotionConfig)
+    probability = recognise_emotion(voice, _log_mel(), load_speech(DEMO), 900).mean(dim=0)
+    assert probability.argmax() == EMOTIONS.index("neutral")
+    assert probability[EMOTIONS.index("anger")] < 0.1
 
 
 def test_recordings_are_judged_in_windows():
@@ -63,3 +98,20 @@ def test_a_reader_learns_and_keeps_the_unheard_out():
     found = reader(torch.from_numpy(statistics).float()).softmax(dim=1)
     assert (found.argmax(dim=1).numpy() == labels).mean() > 0.9
     assert found[:, [0, 3, 4, 5, 7]].max() < 1e-6
+
+
+def test_plain_speech_counts_as_neutral():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2, 6], 20)
+    statistics = rng.normal(size=(80, 12)) + np.eye(12)[labels] * 3
+    read = rng.normal(size=(10, 12)) + np.eye(12)[9] * 3
+    found = [fit_reader(statistics, labels, plain)(torch.from_numpy(read).float()) for plain in ([], [read])]
+    alone, heard = (logits.softmax(dim=1)[:, 0].mean().item() for logits in found)
+    assert heard > max(0.6, alone + 0.1)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path):
+    with pytest.raises(Emote3DError, match="expected recordings"):
+        reader_statistics(tmp_path, _log_mel())
+    with pytest.raises(Emote3DError, match="expected EmoDB"):
+        emodb_statistics(tmp_path, _log_mel())
