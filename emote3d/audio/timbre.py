@@ -44,6 +44,7 @@ _FORMANTS_HZ = ((250.0, 1000.0), (900.0, 2500.0), (2200.0, 3500.0))
 
 Track = Float[np.ndarray, "frames"]
 Flags = Bool[np.ndarray, "frames"]
+Numbers = list[float | np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def spectrogram(
     return Spectrogram(power=power, hz=np.fft.rfftfreq(_FFT, 1 / rate))
 
 
-def mean_and_spread(*tracks: np.ndarray) -> list[float]:
+def mean_and_spread(*tracks: np.ndarray) -> Numbers:
     """Mean and deviation of each track; zeros of an empty one."""
     return [value for track in tracks for value in ((track.mean(), track.std()) if len(track) else (0.0, 0.0))]
 
@@ -94,7 +95,7 @@ def _band_means_db(power: Float[np.ndarray, "frames bins"], hz: np.ndarray, edge
     return decibels(np.array([mean[(hz >= low) & (hz < high)].mean() for low, high in bands]))
 
 
-def describe_spectrum(spectra: Spectrogram, voiced: Flags, hiss: Flags) -> list[float]:
+def describe_spectrum(spectra: Spectrogram, voiced: Flags, hiss: Flags) -> Numbers:
     """Tilt, brightness and long-term bands of a voice."""
     power, hz = spectra.power, spectra.hz
     total = power.sum(axis=1)
@@ -119,7 +120,7 @@ def describe_spectrum(spectra: Spectrogram, voiced: Flags, hiss: Flags) -> list[
     ]
 
 
-def describe_flux(spectra: Spectrogram, active: Flags, voiced: Flags, hiss: Flags) -> list[float]:
+def describe_flux(spectra: Spectrogram, active: Flags, voiced: Flags, hiss: Flags) -> Numbers:
     """How fast the shape of the spectrum changes."""
     shape = np.sqrt(spectra.power)
     shape = shape / np.linalg.norm(shape, axis=1, keepdims=True).clip(1e-9)
@@ -131,7 +132,7 @@ def describe_flux(spectra: Spectrogram, active: Flags, voiced: Flags, hiss: Flag
     ]
 
 
-def describe_harmonics(waveform: Float[np.ndarray, "samples"], pitch: PitchTrack, rate: int, hop: int) -> list[float]:
+def describe_harmonics(waveform: Float[np.ndarray, "samples"], pitch: PitchTrack, rate: int, hop: int) -> Numbers:
     """First harmonic over the second and over the strongest one near each formant (decibels)."""
     spectra = spectrogram(waveform, rate, hop, _HARMONIC_WINDOW_S)
     frames = np.flatnonzero(pitch.voiced[: len(spectra.power)])
@@ -147,7 +148,7 @@ def describe_harmonics(waveform: Float[np.ndarray, "samples"], pitch: PitchTrack
     return mean_and_spread(first - second, *(first - formant for formant in formants))
 
 
-def describe_roughness(pitch: PitchTrack, voiced: Flags, hiss: Flags, level_db: Track) -> list[float]:
+def describe_roughness(pitch: PitchTrack, voiced: Flags, hiss: Flags, level_db: Track) -> Numbers:
     """Harmonics over noise, and the unsteadiness of pitch and level from frame to frame."""
     noise = decibels(pitch.clarity / (1 - pitch.clarity))
     semitones = 12 * np.log2(np.maximum(pitch.hz, 1.0))

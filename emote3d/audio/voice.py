@@ -12,6 +12,7 @@ from scipy.signal import find_peaks
 
 from emote3d.audio.pitch import PitchTrack, track_pitch
 from emote3d.audio.timbre import (
+    Numbers,
     describe_flux,
     describe_harmonics,
     describe_roughness,
@@ -33,7 +34,7 @@ Track = Float[np.ndarray, "frames"]
 Flags = Bool[np.ndarray, "frames"]
 
 
-def _spread(track: np.ndarray) -> list[np.floating]:
+def _spread(track: np.ndarray) -> Numbers:
     """Mean, deviation and five percentiles."""
     return [track.mean(), track.std(), *np.percentile(track, (5, 20, 50, 80, 95))]
 
@@ -44,7 +45,7 @@ def _stretches(flags: Flags) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
-def _slopes(track: Track, inside: Flags, frame_s: float) -> list[float]:
+def _slopes(track: Track, inside: Flags, frame_s: float) -> Numbers:
     """Mean and deviation of the rises, then of the falls, between the turns of a track (its unit per second)."""
     rise_s, change = [], []
     for start, end in zip(*_stretches(inside), strict=True):
@@ -66,7 +67,7 @@ def _slopes(track: Track, inside: Flags, frame_s: float) -> list[float]:
     return found
 
 
-def _melody(pitch: PitchTrack, voiced: Flags, frame_s: float) -> list[float]:
+def _melody(pitch: PitchTrack, voiced: Flags, frame_s: float) -> Numbers:
     """How high (semitones over 100 Hz), and how it moves."""
     sung = voiced & (pitch.hz > 0)
     if sung.sum() < 6:
@@ -99,7 +100,7 @@ def _melody(pitch: PitchTrack, voiced: Flags, frame_s: float) -> list[float]:
     ]
 
 
-def _rhythm(voiced: Flags, active: Flags, loudness: Track, frame_s: float) -> list[float]:
+def _rhythm(voiced: Flags, active: Flags, loudness: Track, frame_s: float) -> Numbers:
     """Shares of voice and speech; lengths (s) and number per second of the voiced stretches; pauses and syllables."""
     duration_s = len(voiced) * frame_s
     lengths, pauses = ((end - start) * frame_s for start, end in (_stretches(voiced), _stretches(~voiced)))
@@ -114,7 +115,7 @@ def _rhythm(voiced: Flags, active: Flags, loudness: Track, frame_s: float) -> li
     ]
 
 
-def _modulation(loudness: Track, frame_s: float) -> list[np.floating]:
+def _modulation(loudness: Track, frame_s: float) -> Numbers:
     """Shares of the loudness spectrum by rate."""
     centred = (loudness - loudness.mean()) * np.hanning(len(loudness))
     size = max(512, 1 << (len(loudness) - 1).bit_length())
@@ -124,7 +125,7 @@ def _modulation(loudness: Track, frame_s: float) -> list[np.floating]:
     return [spectrum[(rates > low) & (rates <= high)].sum() / total for low, high in bands]
 
 
-def _mel_shape(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Flags, hiss: Flags) -> list[np.floating]:
+def _mel_shape(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Flags, hiss: Flags) -> Numbers:
     """Level, tilt and movement of the mel bands."""
     level = mel.mean(axis=1)
     steps = np.diff(level)
@@ -141,7 +142,7 @@ def _mel_shape(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Fla
     ]
 
 
-def _cepstra(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Flags, hiss: Flags) -> list[np.floating]:
+def _cepstra(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Flags, hiss: Flags) -> Numbers:
     """Shape of the spectrum and its movement over 10, 20 and 80 ms."""
     cepstra = np.asarray(dct(mel, axis=1, norm="ortho"))[:, :_CEPSTRA]
     near, far = cepstra[2:] - cepstra[:-2], cepstra[8:] - cepstra[:-8]
