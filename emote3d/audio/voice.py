@@ -23,6 +23,8 @@ from emote3d.audio.timbre import (
 
 _ACTIVE_DB = 32.0
 """Decibels under the loud frames from which a frame counts as speech."""
+_LEAST_VOICED = 0.1
+"""Share of a stretch that must be voiced for it to be speech; clips of EmoDB have 0.2 or more."""
 _CEPSTRA = 16
 _MODULATION_HZ = (0.3, 2.0, 4.0, 6.0, 10.0, 20.0, 50.0)
 _SYLLABLE = 0.08
@@ -161,10 +163,9 @@ def _cepstra(mel: Float[np.ndarray, "frames mels"], active: Flags, voiced: Flags
 
 
 def _speaking(level_db: Track, pitch: PitchTrack) -> tuple[Flags, Flags, Flags]:
-    """Frames with speech, with voice, and with speech but no voice; one that is hardly there gives way to a wider one."""
+    """Frames with speech, with voice, and with speech but no voice (all speech where that is hardly there)."""
     active = level_db > np.percentile(level_db, 95) - _ACTIVE_DB
     voiced = pitch.voiced & active
-    voiced = voiced if voiced.sum() > 7 else active
     hiss = active & ~voiced
     return active, voiced, hiss if hiss.sum() > 3 else active
 
@@ -172,13 +173,18 @@ def _speaking(level_db: Track, pitch: PitchTrack) -> tuple[Flags, Flags, Flags]:
 def describe_voice(
     waveform: Float[np.ndarray, "samples"], mel: Float[np.ndarray, "frames mels"], rate: int, hop: int
 ) -> Float[np.ndarray, "statistics"]:
-    """Statistics of a stretch of speech; `mel` is its log-mel with the speech level subtracted, one frame a hop."""
+    """Statistics of a stretch of speech; `mel` is its log-mel with the speech level subtracted, one frame a hop.
+
+    All are zero where hardly anything is voiced: noise, clicks, whispers.
+    """
     waveform = waveform - waveform.mean()
     waveform = waveform / (np.sqrt((waveform**2).mean()) + 1e-9)
     pitch, spectra, frame_s = track_pitch(waveform, rate, hop), spectrogram(waveform, rate, hop), hop / rate
     assert len(mel) == len(pitch.hz) == len(spectra.power)
     level_db = spectra.band_db(0, rate)
     active, voiced, hiss = _speaking(level_db, pitch)
+    if voiced.mean() < _LEAST_VOICED:
+        return np.zeros(VOICE_STATISTICS)
     loudness = np.exp(0.3 * mel).mean(axis=1)
     loudness = loudness / np.percentile(loudness[active], 90)
     parts = [

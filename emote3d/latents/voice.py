@@ -49,7 +49,7 @@ class VoiceEmotion(nn.Module):
 
 
 def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "windows statistics"]:
-    """Statistics of overlapping windows of a recording, the silence at its ends left out; one zero row for silence."""
+    """Statistics of overlapping windows of a recording, the silence at its ends left out; a zero row where nobody speaks."""
     rate, hop = speech.sample_rate, log_mel.config.hop
     waveform = speech.waveform.numpy()
     sound = np.flatnonzero(np.abs(waveform) > _SILENT)
@@ -69,11 +69,10 @@ def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "wind
 def recognise_emotion(
     voice: VoiceEmotion, log_mel: LogMel, speech: Speech, frames: int
 ) -> Float[Tensor, "frames emotions"]:
-    """Probability of each emotion around each frame, linear between the centres of the windows; silence is neutral."""
+    """Probability of each emotion around each frame, linear between the centres of the windows; neutral without a voice."""
     statistics = voice_statistics(log_mel, speech)
-    if not statistics.any():
-        return nn.functional.one_hot(torch.zeros(frames, dtype=torch.long), len(EMOTIONS)).float()
     probability = voice(torch.from_numpy(statistics).float()).softmax(dim=-1)
+    probability[torch.from_numpy(~statistics.any(axis=1))] = torch.eye(len(EMOTIONS))[EMOTIONS.index("neutral")]
     if len(probability) == 1:
         return probability.expand(frames, -1)
     window = min(1.0, _WINDOW_S / speech.duration_s)
