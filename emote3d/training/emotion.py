@@ -57,7 +57,7 @@ def reader_statistics(folder: Path, log_mel: LogMel) -> Statistics:
     return np.stack(rows)
 
 
-def fit_reader(statistics: Statistics, labels: np.ndarray, read: Sequence[Statistics] = ()) -> VoiceEmotion:
+def fit_reader(statistics: Statistics, labels: np.ndarray, read: Sequence[np.ndarray] = ()) -> VoiceEmotion:
     """Class-balanced multinomial logistic regression by L-BFGS; `read` holds the plain speech of each reader."""
     number = np.bincount(labels, minlength=len(EMOTIONS))
     each = len(labels) / np.count_nonzero(number)
