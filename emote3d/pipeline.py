@@ -26,6 +26,7 @@ from emote3d.transcript import spoken_in
 
 if TYPE_CHECKING:
     from emote3d.body import BodyModel
+    from emote3d.retarget import RetargetMap
     from emote3d.stream.gestures import BodyMaker
     from emote3d.stream.model import LiveModel
     from emote3d.stream.session import Stream
@@ -54,6 +55,13 @@ class Emote3D:
     def body(self) -> BodyPerformer | None:
         """What moves the body: the checkpoint's own, else the shipped one; None where no folder was given."""
         return None if self._body_folder is None else load_body(self._body_folder)
+
+    @cached_property
+    def retarget(self) -> RetargetMap | None:
+        """The map from the checkpoint's coefficients to ARKit's shapes, where it holds one; damaged ones raise `Emote3DError`."""
+        from emote3d.retarget import kept_map
+
+        return None if self._body_folder is None else kept_map(self._body_folder)
 
     @cached_property
     def avatar(self) -> BodyModel:

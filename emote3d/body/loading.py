@@ -49,7 +49,19 @@ def load_body_model(
     Raises:
         Emote3DError: no such file, damaged, holds anything but data, another kind of model; all problems in one line.
     """
-    file = _open(Path(path).expanduser())
+    return _loaded(_open(Path(path).expanduser()), flame_basis, flat_hand_mean)
+
+
+def body_model_of(name: str, members: Members) -> BodyModel:
+    """A FLAME model from the members that its file has, e.g. out of a checkpoint; raises as `load_body_model`.
+
+    Args:
+        name: said in errors.
+    """
+    return _loaded(_File(Path(name), members), "flame2020", True)
+
+
+def _loaded(file: _File, flame_basis: Literal["flame2020", "flame2023"], flat_hand_mean: bool) -> BodyModel:
     joint_names = _kind(file)
     return _build(file, joint_names, flame_basis if joint_names == FLAME_JOINTS else "smplx2020", flat_hand_mean)
 

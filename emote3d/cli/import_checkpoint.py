@@ -41,5 +41,7 @@ class ImportCheckpoint(Reporting):
             done = import_flint(self.path, self.output)
         for word, number in done.ignored.items():
             self.say(f"left out {number} tensors {word}.*, which inference does not need")
+        for note in done.notes:
+            self.say(note)
         facts = ", ".join(f"{name} {value}" for name, value in done.sizes.items())
         self.report({"output": str(self.output), "file": str(done.file), **done.sizes}, f"{self.output}: {facts}")

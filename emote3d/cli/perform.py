@@ -64,10 +64,22 @@ class Animate(Performance):
 
         started_s = time.monotonic()
         check_outputs(self.outputs)
-        _, motion = self.perform(body=self.body)
-        for note in export(Export(motion, self.speech, self.avatar, self.options), self.outputs):
-            self.say(note)
-        report_outputs(self, self.outputs, [motion] * len(self.outputs), started_s)
+        engine, motion = self.perform(body=self.body)
+        shown = self._on_the_open_avatar(engine, motion)
+        given = [motion if path.suffix.lower() == ".npz" else shown for path in self.outputs]
+        for one in (motion,) if shown is motion else (motion, shown):
+            paths = [path for path, its in zip(self.outputs, given, strict=True) if its is one]
+            for note in export(Export(one, self.speech, self.avatar, self.options), paths) if paths else ():
+                self.say(note)
+        report_outputs(self, self.outputs, given, started_s)
+
+    def _on_the_open_avatar(self, engine: Emote3D, motion: Motion) -> Motion:
+        """The motion in ARKit's basis, where the checkpoint has a map and no avatar was named; npz keeps the coefficients."""
+        from emote3d.retarget import suited
+
+        if engine.retarget is None or self.avatar is not None:
+            return motion
+        return suited(motion, engine.avatar, engine.retarget)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +101,8 @@ class Render(Performance):
     shape: str = ""
     """Identity of the avatar: gender=1,age=0.6 by name, or numbers in the model's order."""
     source: str | None = None
-    """The model file whose coefficients the checkpoint makes, where the avatar takes others: flame:PATH, flame2023:PATH."""
+    """What the coefficients belong to, where the avatar takes others: flame:PATH, flame2023:PATH, or the folder of an EMOTE
+    checkpoint that was imported with its FLAME inside (with --checkpoint, that one's)."""
     backend: Literal["auto", "gl", "software", "pyrender", "pytorch3d"] = "auto"
     """Renderer; auto takes OpenGL on a GPU, else the software rasteriser."""
 
@@ -97,13 +110,15 @@ class Render(Performance):
         """Perform and film."""
         from emote3d.body import choose_avatar, shaped
         from emote3d.export.film import film, parse_size, parse_views
-        from emote3d.retarget import suited
+        from emote3d.retarget import choose_source, kept_map, suited
 
         started_s = time.monotonic()
         self.check_output(".mp4")
         views, size = parse_views(self.view), parse_size(self.size)
         avatar = shaped(choose_avatar(self.avatar), self.shape)
-        source = None if self.source is None else choose_avatar(self.source)
+        source = choose_source(self.source)
+        if source is None and self.checkpoint is not None:
+            source = kept_map(self.checkpoint)
         performed, sound = self._performed(body=bool({"upper", "full"} & set(views)))
         motion = suited(performed, avatar, source)
         with self.progress("drawing", motion.frames) as advance:

@@ -13,8 +13,8 @@ from emote3d.cli.reporting import Reporting
 from emote3d.errors import Emote3DError
 
 if TYPE_CHECKING:
-    from emote3d.body import BodyModel
     from emote3d.records import Motion
+    from emote3d.retarget import Through
 
 _FILES = (".glb", ".vrm")
 
@@ -30,7 +30,8 @@ class Retarget(Reporting):
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """File to write: like the avatar file for those, .json for the curves of a rig map, else any export format."""
     source: str | None = None
-    """The FLAME or SMPL-X file that a motion in such a basis belongs to (flame:PATH, flame2023:PATH, smplx:PATH)."""
+    """The FLAME or SMPL-X file that a motion in such a basis belongs to (flame:PATH, flame2023:PATH, smplx:PATH), or the folder
+    of an imported EMOTE checkpoint."""
     rig: str | None = None
     """Rig map for an avatar file: a preset or a .yaml (default: the presets that know most of its names)."""
 
@@ -61,10 +62,10 @@ class Retarget(Reporting):
 
         return suited(motion, open_avatar(), self._source())
 
-    def _source(self) -> BodyModel | None:
-        from emote3d.body import choose_avatar
+    def _source(self) -> Through | None:
+        from emote3d.retarget import choose_source
 
-        return None if self.source is None else choose_avatar(self.source)
+        return choose_source(self.source)
 
     def _into_file(self, motion: Motion, avatar: Path) -> dict[str, object]:
         from emote3d.export.rig_glb import animate_glb
@@ -84,7 +85,7 @@ class Retarget(Reporting):
     def _onto_model(self, motion: Motion) -> dict[str, object]:
         from emote3d.body import choose_avatar
         from emote3d.export.registry import Export, export
-        from emote3d.retarget import map_for, suited
+        from emote3d.retarget import RetargetMap, map_for, suited
 
         source = self._source()
         avatar = choose_avatar("open" if self.to in ("arkit", "open") else self.to)
@@ -96,7 +97,7 @@ class Retarget(Reporting):
         through = avatar if avatar.basis != "arkit52" else source
         if basis == before or through is None:
             return {"basis": basis}
-        return {"basis": basis, "map": map_for(through).facts()}
+        return {"basis": basis, "map": (through if isinstance(through, RetargetMap) else map_for(through)).facts()}
 
 
 def _told(facts: dict[str, object]) -> str:

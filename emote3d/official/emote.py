@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from emote3d.audio.wav2vec import ResampledWav2Vec
 from emote3d.checkpoint import save_component
@@ -17,10 +17,12 @@ from emote3d.errors import Emote3DError
 from emote3d.latents.condition import MEAD_TRAIN_SUBJECTS, EmoteCondition, EmoteConditionConfig
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.names import EMOTIONS
-from emote3d.official.lightning_file import find_checkpoint, read_settings, read_state, setting
+from emote3d.official import baked_flame
+from emote3d.official.lightning_file import find_checkpoint, read_settings, read_state, setting, whole
 from emote3d.official.tensors import Parts, State, count, fill, size
 from emote3d.official.wav2vec import wav2vec_config, wav2vec_state
 from emote3d.prior.flint import FlintConfig, FlintDecoder, MotionVAE
+from emote3d.retarget.caching import MAP_NAME, keep_map
 
 _FLINT_NAMES = (
     ("encoder_transformer", "transformer"),
@@ -41,6 +43,18 @@ _ONLY = {
     "sequence_decoder.temporal_bias_type": "faceformer_future",
     "sequence_decoder.style_op": "cat",
     "sequence_decoder.rotation_representation": "aa",
+    **{
+        f"sequence_decoder.style_embedding.{key}": False
+        for key in (
+            "use_shape",
+            "use_expression",
+            "use_valence",
+            "use_arousal",
+            "use_emotion_feature",
+            "use_video_expression",
+        )
+    },
+    "sequence_decoder.style_embedding.n_expression": len(EMOTIONS),
 }
 """Variants of inferno's settings that this importer knows, where the cfg.yaml gives them."""
 
@@ -55,6 +69,8 @@ class Imported:
     """Facts about the network for the user."""
     ignored: dict[str, int]
     """Tensors that inference needs not, by the first word of their names."""
+    notes: tuple[str, ...] = ()
+    """What else the user should know."""
 
 
 def import_emote(path: Path, out: Path, wav2vec2: Path | None = None) -> Imported:
@@ -70,13 +86,17 @@ def import_emote(path: Path, out: Path, wav2vec2: Path | None = None) -> Importe
     file, settings_file = find_checkpoint(path)
     settings = read_settings(settings_file)
     _check_variant(settings, settings_file)
-    parts = Parts(read_state(file), str(file))
-    parts.drop("renderer.", "sequence_decoder.flame.", "preprocessor.", "audio_model.model.masked_spec_embed")
+    state = read_state(file)
+    parts = Parts(state, str(file))
+    parts.drop("renderer.", baked_flame.PREFIX, "preprocessor.", "audio_model.model.masked_spec_embed")
     parts.drop("sequence_decoder.motion_prior.motion_encoder.", "sequence_decoder.motion_prior.preprocessor.")
     audio = _audio(parts, file, settings, wav2vec2)
     latents = _latents(parts, audio.config.d)
     decoder = _decoder(parts, latents.config, settings)
-    prior, flint = _flint_decoder(parts, "sequence_decoder.motion_prior.motion_decoder.", {})
+    prior_settings = read_settings(
+        _prior_settings(file, str(setting(settings, "model.sequence_decoder.motion_prior.path", "")))
+    )
+    prior, flint = _flint_decoder(parts, "sequence_decoder.motion_prior.motion_decoder.", prior_settings)
     unknown = parts.left_under("audio_model.", "sequence_encoder.", "sequence_decoder.")
     if unknown:
         raise Emote3DError(f"{file} has tensors of another variant of EMOTE: {', '.join(unknown[:4])}")
@@ -92,7 +112,23 @@ def import_emote(path: Path, out: Path, wav2vec2: Path | None = None) -> Importe
     for name, module, config in components:
         save_component(out / name, module, config, note)
     sizes = {"expression": flint.channels - 3, "subjects": len(condition.config.subjects), "wav2vec2_d": audio.config.d}
-    return Imported(file=file, sizes=sizes, ignored=parts.left())
+    note = _keep_map(state, flint.channels - 3, file, out)
+    return Imported(file=file, sizes=sizes, ignored=parts.left(), notes=(note,))
+
+
+def _keep_map(state: Mapping[str, Tensor], expression: int, file: Path, out: Path) -> str:
+    """Make the map that drives the open avatar without a FLAME file; says how it came out."""
+    try:
+        built = baked_flame.baked_map(state, expression, file.name)
+    except Emote3DError as error:
+        (out / MAP_NAME).unlink(missing_ok=True)
+        return f"no map to the open avatar: {error}; name your FLAME file with --source where one is needed"
+    keep_map(built, out)
+    missed = built.facts()
+    return (
+        "a map from its FLAME to the open avatar was made, which misses ARKit's shapes by "
+        f"{missed['mean_face_mm']} mm on the face and {missed['mean_lips_mm']} on the lips; nothing else of FLAME is kept"
+    )
 
 
 def import_flint(path: Path, out: Path) -> Imported:
@@ -107,6 +143,13 @@ def import_flint(path: Path, out: Path) -> Imported:
     vae.decoder.load_state_dict(decoder.state_dict())
     save_component(out / "prior", vae, config, _note(file, settings_file))
     return Imported(file=file, sizes={"channels": config.channels, "d": config.d}, ignored=parts.left())
+
+
+def _prior_settings(file: Path, named: str) -> Path | None:
+    """The cfg.yaml of the FLINT that an EMOTE was trained with, where it lies beside it; it has the number of heads."""
+    name = PurePosixPath(named).name
+    places = [parent / name / "cfg.yaml" for parent in file.absolute().parents[:5]] if name else []
+    return next((place for place in places if place.is_file()), None)
 
 
 def _check_variant(settings: Mapping[str, Any], file: Path | None) -> None:
@@ -166,13 +209,14 @@ def _decoder(parts: Parts, latents: SpeechEncoderConfig, settings: Mapping[str, 
         condition_d=condition_d,
         content_d=latents.content_d,
         style_d=style_d,
-        heads=setting(settings, "model.sequence_decoder.nhead", 8),
+        heads=whole(settings, "model.sequence_decoder.nhead", 8),
         feedforward_d=feedforward_d,
         layers=layers,
-        period=setting(settings, "model.sequence_decoder.period", 30),
+        period=whole(settings, "model.sequence_decoder.period", 30),
         latent_d=latent_d,
         frames_per_latent=size(state, "squasher.weight", 1, parts.name) // latent_d,
     )
+    _check_heads(config.heads, config.content_d + style_d, parts.name)
     decoder = RegressionDecoder(config)
     fill(decoder, state, parts.name)
     return decoder
@@ -180,17 +224,23 @@ def _decoder(parts: Parts, latents: SpeechEncoderConfig, settings: Mapping[str, 
 
 def _condition(decoder: RegressionConfig, settings: Mapping[str, Any]) -> EmoteConditionConfig:
     style = "model.sequence_decoder.style_embedding"
-    intensities = setting(settings, f"{style}.n_intensities", 3)
+    intensities = whole(settings, f"{style}.n_intensities", 3)
     people = decoder.condition_d - len(EMOTIONS) - intensities
     if people < 1:
         raise Emote3DError(
             f"expected a condition of 8 emotions, {intensities} intensities and one subject at least, got {decoder.condition_d} numbers"
         )
-    named = setting(settings, "data.train_subjects", []) or []
-    subjects = tuple(map(str, named)) if len(named) == people else MEAD_TRAIN_SUBJECTS
+    named = setting(settings, "data.train_subjects", [])
+    listed = isinstance(named, list) and len(named) == people == len({str(name) for name in named})
+    subjects = tuple(map(str, named)) if listed else MEAD_TRAIN_SUBJECTS
     if len(subjects) != people:
         subjects = tuple(f"S{index:03d}" for index in range(people))
     return EmoteConditionConfig(intensities=intensities, subjects=subjects)
+
+
+def _check_heads(heads: int, d: int, name: str) -> None:
+    if d % heads:
+        raise Emote3DError(f"{name}: {heads} attention heads (nhead in cfg.yaml) do not divide a width of {d}")
 
 
 def _flint_decoder(parts: Parts, prefix: str, settings: Mapping[str, Any]) -> tuple[FlintDecoder, FlintConfig]:
@@ -199,10 +249,11 @@ def _flint_decoder(parts: Parts, prefix: str, settings: Mapping[str, Any]) -> tu
         channels=size(state, "smooth.weight", 0, parts.name),
         d=size(state, "smooth.weight", 1, parts.name),
         stages=count(state, "expander."),
-        heads=setting(settings, "model.sequence_decoder.nhead", 8),
+        heads=whole(settings, "model.sequence_decoder.nhead", 8),
         feedforward_d=size(state, "transformer.layers.0.linear1.weight", 0, parts.name),
         layers=count(state, "transformer.layers."),
     )
+    _check_heads(config.heads, config.d, parts.name)
     decoder = FlintDecoder(config)
     fill(decoder, state, parts.name)
     return decoder, config

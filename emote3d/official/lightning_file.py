@@ -110,6 +110,14 @@ def setting(settings: Mapping[str, Any], dotted: str, default: Any) -> Any:
     return value
 
 
+def whole(settings: Mapping[str, Any], dotted: str, default: int) -> int:
+    """A setting that is a positive whole number; raises Emote3DError where it is something else."""
+    value = setting(settings, dotted, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Emote3DError(f"cfg.yaml: expected a positive whole number as {dotted}, got {value!r}")
+    return value
+
+
 def find_checkpoint(path: Path) -> tuple[Path, Path | None]:
     """The checkpoint file and the cfg.yaml of a published model: its folder, its `checkpoints` folder, or the file itself.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from torch import Tensor
 
@@ -42,11 +43,12 @@ def wav2vec_config(state: Mapping[str, Tensor], file: Path, specifier: str, fold
     convs = [f"feature_extractor.conv_layers.{index}.conv.weight" for index in range(layers)]
     d = size(state, "encoder.layer_norm.weight", 0, name)
     position = "encoder.pos_conv_embed.conv.parametrizations.weight.original1"
-    published = _published(file, specifier, folder)
+    published = _published(file, specifier, folder, d)
     heads = published.heads if published else d // _HEAD_D
-    if not published and d % _HEAD_D:
+    if not published and (d % _HEAD_D or layers != len(Wav2VecConfig().conv_strides)):
         raise Emote3DError(
-            f"{file}: its wav2vec2 is {d} wide, which is none of the published ones; give its folder with --wav2vec2"
+            f"{file}: its wav2vec2 is {d} wide with {layers} convolutions, which is none of the published ones; give its folder "
+            "with --wav2vec2"
         )
     config = Wav2VecConfig(
         conv_d=tuple(size(state, conv, 0, name) for conv in convs),
@@ -70,20 +72,24 @@ def wav2vec_config(state: Mapping[str, Tensor], file: Path, specifier: str, fold
     return config
 
 
-def _published(file: Path, specifier: str, folder: Path | None) -> Wav2VecConfig | None:
-    """The config of the wav2vec2 folder, if there is one."""
+def _published(file: Path, specifier: str, folder: Path | None, d: int) -> Wav2VecConfig | None:
+    """The config of the wav2vec2 folder, if there is one; without a name, a folder wav2vec2* of this width beside the checkpoint."""
+    if folder and not (folder / "config.json").is_file():
+        raise Emote3DError(f"{folder} holds no config.json; expected a wav2vec2 folder in transformers' layout")
+    pattern = glob.escape(PurePosixPath(specifier).name) if specifier else "wav2vec2*"
+    places = [folder] if folder else [place for parent in file.absolute().parents[:5] for place in parent.glob(pattern)]
+    found = [place / "config.json" for place in sorted(places) if (place / "config.json").is_file()]
+    configs = [_read_config(path) for path in found]
+    return next((config for config in configs if specifier or folder or config.d == d), None)
+
+
+def _read_config(path: Path) -> Wav2VecConfig:
     from transformers import Wav2Vec2Config
 
-    places = [folder] if folder else [parent / Path(specifier).name for parent in file.absolute().parents[:5]]
-    found = [place / "config.json" for place in places if specifier or folder if (place / "config.json").is_file()]
-    if not found:
-        if folder:
-            raise Emote3DError(f"{folder} holds no config.json; expected a wav2vec2 folder in transformers' layout")
-        return None
     try:
-        values = json.loads(found[0].read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict) or values.get("model_type") != "wav2vec2":
             raise ValueError("it describes no wav2vec2")
         return Wav2VecConfig.from_hf(Wav2Vec2Config(**values))
     except (OSError, ValueError, TypeError) as error:
-        raise Emote3DError(f"{found[0]} cannot be used: {error}") from error
+        raise Emote3DError(f"{path} cannot be used: {error}") from error

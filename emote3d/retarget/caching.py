@@ -20,6 +20,8 @@ from emote3d.records import Basis
 from emote3d.retarget.building import build_map
 from emote3d.retarget.mapping import RetargetMap
 
+MAP_NAME = "retarget.npz"
+"""The map in a checkpoint folder whose coefficients belong to a model that the folder does not hold."""
 VERSION = 1
 """Goes up whenever a map of the same model would come out otherwise."""
 
@@ -40,6 +42,27 @@ def map_for(model: BodyModel) -> RetargetMap:
     built = build_map(model)
     _write(built, path)
     return built
+
+
+def kept_map(folder: Path) -> RetargetMap | None:
+    """The map that lies in a checkpoint folder; None where there is none.
+
+    Raises:
+        Emote3DError: it is damaged.
+    """
+    path = folder / MAP_NAME
+    if not path.is_file():
+        return None
+    found = _read(path)
+    if found is None:
+        raise Emote3DError(f"{path} holds no retarget map that can be used; import the checkpoint again")
+    return found
+
+
+def keep_map(built: RetargetMap, folder: Path) -> None:
+    """Write a map into a checkpoint folder; raises Emote3DError where it cannot be written."""
+    with atomic_path(folder / MAP_NAME) as temporary:
+        np.savez(temporary, allow_pickle=False, **dataclasses.asdict(built))
 
 
 def cache_folder() -> Path:

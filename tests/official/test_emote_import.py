@@ -182,6 +182,42 @@ def test_what_is_no_emote_is_refused_in_one_line(case: str, tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("case", ["no cfg", "other keys", "string heads", "heads", "valence", "yaml"])
+def test_settings_of_all_kinds(case: str, tmp_path: Path):
+    changes: dict[str, dict[str, object]] = {
+        "string heads": {"nhead": "${model.heads}"},
+        "heads": {"nhead": 7},
+        "valence": {"style_embedding": {"use_valence": True}},
+        "other keys": {"something": [1, {"new": None}]},
+    }
+    model = _copy(tmp_path, **changes.get(case, {}))
+    if case == "no cfg":
+        (model / "cfg.yaml").unlink()
+    elif case == "yaml":
+        (model / "cfg.yaml").write_text("model: !!python/object/apply:os.system ['true']")
+    if case in ("no cfg", "other keys"):
+        import_emote(model, tmp_path / "out")
+        fixture = np.load(PARITY / "v1" / "emote_n19000.npz")
+        face = EmoteFace.from_pretrained(tmp_path / "out")
+        heard = face.listen(Speech(waveform=torch.from_numpy(fixture["wave"]), sample_rate=16000))
+        assert difference(heard.latents.content, fixture["b0_seq_encoder"]) < 1e-5
+        return
+    with pytest.raises(Emote3DError) as error:
+        import_emote(model, tmp_path / "out")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("samples", [1, 399, 641, 7777])
+def test_recordings_of_any_length_have_their_frames(samples: int, imported: dict[str, Path]):
+    for demo_compat in (False, True):
+        face = EmoteFace.from_pretrained(imported["v1"], demo_compat)
+        heard = face.listen(Speech(waveform=torch.full((samples,), 0.5), sample_rate=16000))
+        motion = face.act(heard, Direction(emotion="fear:0.5", subject="W029"), 0)
+        assert len(motion.expression) == max(1, samples // 640) + demo_compat
+        assert motion.expression.isfinite().all()
+
+
 def test_nothing_of_flame_is_kept(imported: dict[str, Path]):
     for part in imported["v1"].iterdir():
         assert json.loads((part / "manifest.json").read_text())["licence"].startswith("that of the published")
