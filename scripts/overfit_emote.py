@@ -233,6 +233,31 @@ def _rows(curves: dict[str, list[dict[str, float]]]) -> list[tuple[str, dict[str
     return [(name, rows[-1]) for name, rows in curves.items()]
 
 
+def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
+    """Losses, accuracy and closures over the steps of both stages; the beginning of stage 2 is dashed."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    first = curves["stage 1"]
+    rows = [{"step": 0.0, **curves["untrained"][0]}, *first]
+    rows += [{**row, "step": row["step"] + first[-1]["step"]} for row in curves["stage 2"]]
+    steps = [row["step"] for row in rows]
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    losses, seen = figure.subplots(1, 2)
+    for name in ("vertex", "lip", "emotion", "lip_exchanged", "emotion_exchanged"):
+        losses.semilogy(steps, [row[name] / rows[0][name] for row in rows], label=name, linewidth=1, marker=".")
+    for name in ("exchanged_accuracy", "exchanged_closure_recall", "original_closure_recall"):
+        seen.plot(steps, [row[name] for row in rows], label=name, linewidth=1, marker=".")
+    losses.set(title="losses, share of the untrained network's", xlabel="step")
+    seen.set(title="what is seen", xlabel="step", ylim=(0, 1.02))
+    for axis in (losses, seen):
+        axis.axvline(first[-1]["step"], color="grey", linestyle="--", linewidth=1)
+        axis.legend(fontsize=7)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=90)
+
+
 def main() -> None:
     """Run, write the curves, draw them."""
     what = tyro.cli(Overfit, description=__doc__)
@@ -243,6 +268,8 @@ def main() -> None:
     result["minutes"] = round((time.monotonic() - began) / 60, 1)
     with atomic_path(what.work / "curves.json") as path:
         path.write_text(json.dumps(result, indent=1))
+    if what.picture is not None:
+        draw(result["curves"], what.picture)
     print(json.dumps(result["figures"], indent=1))
 
 
