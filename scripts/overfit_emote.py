@@ -58,13 +58,13 @@ class Overfit:
     batch: int = 4
     """Clips in a step."""
     flint_steps: int = 1000
-    steps: tuple[int, int] = (150, 480)
+    steps: tuple[int, int] = (150, 960)
     """Of stage 1 and 2."""
     every: tuple[int, int] = (50, 60)
     """Steps between measurements."""
     learning_rates: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
     """Of FLINT, stage 1 and 2."""
-    weights: tuple[float, float] = (5.0, 15.0)
+    weights: tuple[float, float] = (15.0, 15.0)
     """Of lips and emotion; the published 25 and 1.5 are for the published networks, through ours the lips would drown the emotion."""
     d: int = 128
     """Width of FLINT and of wav2vec2."""

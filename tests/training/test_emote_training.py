@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -187,11 +188,23 @@ def test_a_users_torchscript_reads_lips_from_pictures(source: ClipSource, place:
     assert choose_lip_reader(None).sight == "landmarks"
 
 
-def _command(place: Path, runs: Path, *extra: str) -> list[str]:
-    base = ["train", "emote", "--stage", "1", "--data", str(place / "processed"), "--model", f"flame:{place / 'FLAME.npz'}",
+def _arguments(place: Path, runs: Path, *extra: str) -> list[str]:
+    return ["train", "emote", "--stage", "1", "--data", str(place / "processed"), "--model", f"flame:{place / 'FLAME.npz'}",
             "--flint", str(place / "flint"), "--wav2vec2", str(place / "wav2vec2"), "-o", str(runs / "out"), "--runs",
-            str(runs), "--batch", "4", "--frames", "16", "--accelerator", "cpu", "--learning-rate", "1e-3"]  # fmt: skip
-    return [sys.executable, "-m", "emote3d.cli", *base, *extra]
+            str(runs), "--batch", "4", "--frames", "16", "--accelerator", "cpu", "--learning-rate", "1e-3", *extra]  # fmt: skip
+
+
+def _elsewhere(place: Path, runs: Path, *extra: str) -> subprocess.Popen[str]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "emote3d.cli", *_arguments(place, runs, *extra)]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _losses(runs: Path) -> dict[int, float]:
@@ -212,32 +225,18 @@ def flint(place: Path) -> Path:
     return place
 
 
-def test_killed_training_resumes_to_the_same_losses(flint: Path, tmp_path: Path):
+def test_killed_training_resumes_to_the_same_losses(flint: Path, tmp_path: Path, train: Callable[[list[str]], None]):
     extra = ["--steps", "12", "--save-every", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    whole = subprocess.run(
-        _command(flint, tmp_path / "whole", *extra),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert whole.returncode == 0, whole.stderr[-2000:]
     runs = tmp_path / "killed"
-    process = subprocess.Popen(
-        _command(flint, runs, *extra), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = _elsewhere(flint, runs, *extra)
     while not list(runs.glob("step=4*.ckpt")) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert process.returncode == -signal.SIGKILL, "killed before its end"
     assert not (runs / "out").exists()
-    again = subprocess.run(
-        _command(flint, runs, *extra), cwd=ROOT, capture_output=True, text=True, check=False, env=environment
-    )
-    assert again.returncode == 0, again.stderr[-2000:]
+    train(_arguments(flint, runs, *extra))
+    train(_arguments(flint, tmp_path / "whole", *extra))
     expected, got = _losses(tmp_path / "whole"), _losses(runs)
     late = [step for step in expected if step >= 6]
     assert late and all(got[step] == expected[step] for step in late)
@@ -246,19 +245,14 @@ def test_killed_training_resumes_to_the_same_losses(flint: Path, tmp_path: Path)
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_two_processes_train_as_one_with_the_joint_batch(flint: Path, tmp_path: Path):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for devices in (1, 2):
-        extra = ["--steps", "3", "--devices", str(devices), "--dropout", "0"]
-        done = subprocess.run(
-            _command(flint, tmp_path / str(devices), *extra),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
+def test_two_processes_train_as_one_with_the_joint_batch(
+    flint: Path, tmp_path: Path, train: Callable[[list[str]], None]
+):
+    extra = ["--steps", "3", "--dropout", "0"]
+    process = _elsewhere(flint, tmp_path / "2", *extra, "--devices", "2")
+    train(_arguments(flint, tmp_path / "1", *extra))
+    _, said = process.communicate()
+    assert process.returncode == 0, said[-2000:]
     one, two = _losses(tmp_path / "1"), _losses(tmp_path / "2")
     assert len(one) == 3
     assert all(two[step] == pytest.approx(one[step], rel=1e-4) for step in one)
