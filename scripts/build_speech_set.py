@@ -2,8 +2,8 @@
 
 Needs Debian packages (`apt-get install`):
   espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-czech-{dita,machac,krb,ph}
-  festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk
-  asterisk-core-sounds-{en,es,fr}-g722 fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh} gnome-user-docs
+  festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk festvox-ru festvox-italp16k festvox-itapc16k
+  asterisk-core-sounds-{en,es,fr}-g722 fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru} gnome-user-docs
 and PyPI's pypinyin and pocketsphinx. Files appear as they are made, so a run may be used before it ends:
   python scripts/build_speech_set.py --out /data/speech --hours 10 --data /data/recordings
 """
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("/usr/share/help"), help="GNOME's user documentation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", help="languages of espeak-ng and voices to make, the others left out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if (args.out / "index.jsonl").exists():
@@ -85,7 +86,7 @@ def main() -> None:
     espeak = plan_orders("espeak", args.hours * SHARE_ESPEAK)
     recorded = plan_orders("recorded", args.hours * (1.0 - SHARE_ESPEAK))
     keyed = [((place + 0.5) / len(part), order) for part in (espeak, recorded) for place, order in enumerate(part)]
-    orders = [order for _, order in sorted(keyed, key=lambda pair: pair[0])]
+    orders = [order for _, order in sorted(keyed, key=lambda pair: pair[0]) if not args.only or order.name in args.only]
     made_s = 0.0
     with ProcessPoolExecutor(args.jobs) as pool:
         corpora = [pool.submit(copy, name, args.out, args.data) for name in READERS] if args.data else []

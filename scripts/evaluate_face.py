@@ -26,7 +26,7 @@ from emote3d import Direction
 from emote3d.audio.load import load_speech
 from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.espeak import Espeak
-from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve
+from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve, unseen_part
 from emote3d.data.labels import textgrid_speech
 from emote3d.data.recordings import asterisk_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
@@ -58,8 +58,8 @@ class Options:
     emotion: str = "neutral"
     peer: Literal["none", "rhubarb", "rhubarb-text", "loudness"] = "none"
     """Rhubarb without or with the transcript; or a mouth that opens with the loudness, which shows what is too easy."""
-    takes: tuple[str, ...] = ("1114_3_15",)
-    """FACEGOOD takes held out of training."""
+    takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
+    """FACEGOOD takes; only what the face was not fitted to is measured."""
     languages: tuple[Literal["it", "ru"], ...] = ()
     """Prompts in other languages to take as well."""
     each: int = 60
@@ -174,14 +174,15 @@ def measure_takes(options: Options, perform: Performer) -> dict[str, dict[str, f
     """Correlation with real face motion, take by take."""
     folder, results = options.data / "facegood", {}
     for name in options.takes:
-        take = load_take(folder, name)
+        take, unseen = load_take(folder, name), unseen_part(folder, name)
         jaw, rounding = jaw_curve(take), rounding_curve(take)
         speech = load_speech(folder / "wav" / f"{name}.wav")
         mouth = perform(speech, len(jaw), "")
-        lag, at_lag = best_lag(mouth.gap, jaw)
+        gap, jaw = mouth.gap[unseen], jaw[unseen]
+        lag, at_lag = best_lag(gap, jaw)
         results[name] = {
-            "gap_correlation": correlation(mouth.gap, jaw),
-            "rounding_correlation": correlation(mouth.rounding, rounding),
+            "gap_correlation": correlation(gap, jaw),
+            "rounding_correlation": correlation(mouth.rounding[unseen], rounding[unseen]),
             "gap_lag_frames": lag,
             "gap_correlation_at_lag": at_lag,
         }
@@ -192,11 +193,12 @@ def measure_coefficients(options: Options, engine: Emote3D) -> dict[str, dict[st
     """Jaw coefficient against the real jaw, and jerk of each coefficient over that of the real motion."""
     folder, results = options.data / "facegood", {}
     for name in options.takes:
-        take = load_take(folder, name)
+        whole, unseen = load_take(folder, name), unseen_part(folder, name)
+        take = {column: curve[unseen] for column, curve in whole.items()}
         speech = load_speech(folder / "wav" / f"{name}.wav")
         motion = engine.animate(speech, Direction(emotion=options.emotion), fps=FPS)
         assert motion.face is not None
-        face = _fitted(len(jaw_curve(take)))(motion.face.expression.double().numpy())
+        face = _fitted(len(jaw_curve(whole)))(motion.face.expression.double().numpy())[unseen]
         lag, _ = best_lag(face[:, ARKIT_52.index("jawOpen")], jaw_curve(take))
         ratios, relative = {}, {}
         for coefficient, columns in ARKIT_LIKE.items():

@@ -95,13 +95,16 @@ class TrainPrior(_Stage):
 
     settings: FaceTraining = field(default_factory=FaceTraining)
     model: FlintConfig = field(default_factory=lambda: FlintConfig(channels=CHANNELS, stages=2))
+    start: Path | None = None
+    """Component folder of a prior to start from, of its sizes."""
 
     def run(self) -> None:
         """Train and save."""
         s = self.settings
-        task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
+        prior = load_component(self.start, MotionVAE, FlintConfig) if self.start else MotionVAE(self.model)
+        task = PriorTask(prior.train().requires_grad_(True), s, measure_face(open_avatar()))
         curve = fit(task, self.tape, self.runs / "prior", s)
-        save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
+        save_component(self.out / "prior", prior, prior.config, self.note(curve), dtype=torch.float16)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,13 +54,16 @@ class TrainPrior(_Stage):
 
     settings: FaceTraining = field(default_factory=lambda: FaceTraining(steps=500, batch=16))
     model: LiveFlintConfig = field(default_factory=lambda: LiveFlintConfig(channels=CHANNELS))
+    start: Path | None = None
+    """Component folder of a prior to start from, of its sizes."""
 
     def run(self) -> None:
         """Train and save."""
         s = self.settings
-        task = PriorTask(MotionVAE(self.model), s, measure_face(open_avatar()))
+        prior = load_component(self.start, MotionVAE, LiveFlintConfig) if self.start else MotionVAE(self.model)
+        task = PriorTask(prior.train().requires_grad_(True), s, measure_face(open_avatar()))
         curve = fit(task, self.tape, self.runs / "prior", s)
-        save_component(self.out / "prior", task.prior, self.model, self.note(curve), dtype=torch.float16)
+        save_component(self.out / "prior", prior, prior.config, self.note(curve), dtype=torch.float16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,27 +77,37 @@ class TrainFace(_Stage):
     encoder: LiveEncoderConfig = field(default_factory=LiveEncoderConfig)
     start: Path | None = Path("checkpoints/open-v1/audio")
     """Offline encoder of the same sizes to start from; None starts from nothing."""
+    refine: Path | None = None
+    """Checkpoint folder of a live face to go on from instead."""
 
-    def run(self) -> None:
-        """Train and save."""
-        s = self.settings
+    def nets(self) -> tuple[CompactEncoder, SpeechEncoder, RegressionDecoder]:
+        """What is trained, as it is at the beginning."""
+        if self.refine is not None:
+            kept = (
+                load_component(self.refine / "audio", CompactEncoder, LiveEncoderConfig),
+                load_component(self.refine / "latents", SpeechEncoder, SpeechEncoderConfig),
+                load_component(self.refine / "decoder", RegressionDecoder, LiveRegressionConfig),
+            )
+            for net in kept:
+                net.train().requires_grad_(True)
+            return kept
         audio = CompactEncoder(self.encoder)
         if self.start is None:
             audio.log_mel.fill_filters()
         else:
             start_from(load_component(self.start, CompactEncoder, CompactEncoderConfig), audio)
+        sizes = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d, emotion_hidden_d=0)
+        return audio, SpeechEncoder(sizes), RegressionDecoder(self.model)
+
+    def run(self) -> None:
+        """Train and save."""
+        s = self.settings
+        audio, latents, decoder = self.nets()
         prior = load_component(self.out / "prior", MotionVAE, LiveFlintConfig)
-        config = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d)
-        latents, decoder = SpeechEncoder(config), RegressionDecoder(self.model)
         task = LiveTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
-        curve = fit(task, self.tape, self.runs / "face", s)
-        note = self.note(curve)
-        for name, module, settings in (
-            ("audio", audio, self.encoder),
-            ("latents", latents, config),
-            ("decoder", decoder, self.model),
-        ):
-            save_component(self.out / name, module, settings, note, dtype=torch.float16)
+        note = self.note(fit(task, self.tape, self.runs / "face", s))
+        for name, net in (("audio", audio), ("latents", latents), ("decoder", decoder)):
+            save_component(self.out / name, net, net.config, note, dtype=torch.float16)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def mouth(articulation: Float[np.ndarray, "frames articulation"], size: np.ndarr
     jaw = (1 - labiodental) * jaw + labiodental * _TEETH_ON_LIP_JAW
     put("jawOpen", jaw)
     put("mouthClose", closure * jaw)
-    put("mouthPress*", 0.3 * closure)
+    put("mouthPress*", 0.2 * closure)
     put("mouthRollLower", 0.14 * closure + 0.7 * labiodental)
     put("mouthRollUpper", 0.14 * closure)
     put("mouthUpperUp*", 0.34 * move["upper_up"] * size * (1 - closure) + 0.12 * labiodental)

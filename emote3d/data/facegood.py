@@ -13,6 +13,8 @@ from jaxtyping import Float
 from emote3d.errors import Emote3DError
 
 FPS: Final = 30.0
+TRAINED_SHARE: Final[Mapping[str, float]] = {"1114_2_01": 1.0, "1114_2_02": 1.0, "1114_2_03": 1.0, "1114_3_15": 0.6}
+"""Takes, and the share of each from its beginning, that the shipped face was fitted to; the rest is for measuring."""
 JAW: Final = ("mouth_stretch_c",)
 ROUNDING: Final = (
     ("mouth_pucker_l", "mouth_pucker_r"),
@@ -57,6 +59,12 @@ def load_take(folder: Path, name: str) -> dict[str, Float[np.ndarray, "frames"]]
     if curves.ndim != 2 or curves.shape[1] != len(names):
         raise Emote3DError(f"expected [frames, {len(names)}] in {path}; got {list(curves.shape)}")
     return {str(column): curves[:, index].astype(np.float64) for index, column in enumerate(names)}
+
+
+def unseen_part(folder: Path, name: str) -> slice:
+    """Frames of a take that the shipped face was not fitted to."""
+    frames = len(jaw_curve(load_take(folder, name)))
+    return slice(int(TRAINED_SHARE.get(name, 0.0) * frames), frames)
 
 
 def jaw_curve(take: Mapping[str, Float[np.ndarray, "frames"]]) -> Float[np.ndarray, "frames"]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from emote3d.data.phones import PHONES, SILENCE
 from emote3d.errors import Emote3DError
 
-PhoneSet = Literal["ipa", "arpabet", "emodb", "czech", "finnish", "catalan", "nsk"]
+PhoneSet = Literal["ipa", "arpabet", "emodb", "czech", "finnish", "catalan", "nsk", "italian", "russian"]
 """`ipa`: espeak-ng, any language; `arpabet`: pocketsphinx, flite, festival English; `nsk`: Hindi, Telugu, Marathi."""
 
 
@@ -114,6 +114,19 @@ _NSK: Final = _pairs(
     bh=b zh=ʒ w=ʋ
     """
 )
+_ITALIAN: Final = _pairs(
+    """
+    #=sil i=i e=e E=ɛ a=a o=o O=ɔ u=u j=j w=w p=p t=t k=k b=b d=d g=ɡ f=f s=s S=ʃ v=v z=z Z=ʒ ts=t+s tS=t+ʃ dz=d+z
+    dZ=d+ʒ m=m n=n J=ɲ ng=ŋ nf=ɱ l=l L=ʎ r=r
+    """
+)
+_RUSSIAN: Final = _pairs(
+    """
+    pau=sil ii=i yy=ɨ uu=u ee=ɛ oo=o aa=a a=ɐ e=e i=ɪ y=ɨ u=u ae=ə ay=ɪ ur=ʊ p=p pp=p b=b bb=b t=t tt=t d=d dd=d k=k
+    kk=k g=ɡ gg=ɡ c=t+s ch=t+ɕ f=f ff=f v=v vv=v s=s ss=s z=z zz=z sh=ʂ sch=ɕ zh=ʐ h=x hh=x m=m mm=m n=n nn=n l=l ll=l
+    r=r rr=r j=j
+    """
+)
 _TABLES: Final[Mapping[PhoneSet, Mapping[str, tuple[str, ...]]]] = {
     "arpabet": _ARPABET,
     "emodb": _EMODB,
@@ -121,6 +134,8 @@ _TABLES: Final[Mapping[PhoneSet, Mapping[str, tuple[str, ...]]]] = {
     "finnish": _FINNISH,
     "catalan": _CATALAN,
     "nsk": _NSK,
+    "italian": _ITALIAN,
+    "russian": _RUSSIAN,
 }
 
 _TO_ARPABET: Final = _pairs(
@@ -172,8 +187,8 @@ def to_common(label: str, phone_set: PhoneSet) -> tuple[str, ...]:
         phones = (SILENCE,) if not label else phones
     elif phone_set == "emodb":
         phones = _EMODB.get(_emodb(label))
-    elif phone_set == "catalan":
-        phones = _CATALAN.get(label.rstrip("12"))
+    elif phone_set in ("catalan", "italian"):
+        phones = _TABLES[phone_set].get(label.rstrip("12s") or label) or _TABLES[phone_set].get(label)
     else:
         phones = _TABLES[phone_set].get(label) or _TABLES[phone_set].get(label.rstrip(":"))
     if phones is None:

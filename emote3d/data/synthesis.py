@@ -95,8 +95,18 @@ RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
     RecordedVoice(
         name="telugu_NSK_diphone", engine="festival", language="te", phone_set="nsk", encoding="utf-8", offset_s=0.003
     ),
+    RecordedVoice(name="lp_diphone", engine="festival", language="it", phone_set="italian", encoding="iso-8859-1"),
+    RecordedVoice(name="pc_diphone", engine="festival", language="it", phone_set="italian", encoding="iso-8859-1"),
+    RecordedVoice(
+        name="msu_ru_nsh_clunits",
+        engine="festival",
+        language="ru",
+        phone_set="russian",
+        encoding="utf-8",
+        stretchable=False,
+    ),
 )
-"""The voices of Debian's flite and festvox packages, Italian and Russian left out (they are for measuring)."""
+"""The voices of Debian's flite and festvox packages."""
 
 _SCHEME: Final = """
 (voice_{voice})

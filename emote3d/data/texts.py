@@ -1,6 +1,6 @@
 """Sentences to be spoken, from Debian packages: fortune cookies and GNOME's user documentation.
 
-`apt-get install fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh}` and gnome-user-docs (installed or unpacked).
+`apt-get install fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru}` and gnome-user-docs (installed or unpacked).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _FORTUNE_FOLDERS: Final = {
     "bg": "bg",
     "ga": "ga",
     "eo": "eo",
+    "it": "it",
+    "ru": "ru",
     "pt-br": "brasil",
     "cmn-latn-pinyin": "chinese",
 }
@@ -38,7 +40,7 @@ _PARAGRAPH: Final = re.compile(r"<(p|desc|title)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]+>|&[a-z]+;")
 _REFUSED: Final = re.compile(r"[<>{}\[\]|_*=@#/\\^~+%$&`()]|\d|\bhttp|[A-Z]{2,}|[a-z][A-Z]|--|\.\.")
 _LATIN: Final = re.compile("[a-zA-Z]")
-_OWN_SCRIPT: Final = frozenset({"hi", "mr", "te", "bg", "uk", "el", "ko", "fa"})
+_OWN_SCRIPT: Final = frozenset({"hi", "mr", "te", "bg", "uk", "ru", "el", "ko", "fa"})
 _HAN: Final = re.compile(r"[\u4e00-\u9fff]+")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -17,15 +18,23 @@ from emote3d.decoders.face import EXPRESSION
 from emote3d.decoders.regression import RegressionDecoder
 from emote3d.latents.direction import MAX_INTENSITY, STYLE_NAMES
 from emote3d.latents.speech import SpeechEncoder
-from emote3d.names import EMOTIONS
+from emote3d.names import ARKIT_52, EMOTIONS
 from emote3d.prior.flint import MotionVAE
 from emote3d.training.geometry import FaceGeometry
+from emote3d.training.hearing import Hearing, heard
+from emote3d.training.real_takes import RealTakes, take_losses
 from emote3d.training.run import Schedule, one_cycle
 from emote3d.training.tape import FPS, TapeWindow, disturb
 
 CONDITION_D = len(EMOTIONS) + len(STYLE_NAMES)
+_TAKE_WEIGHT = 1.5
 _ROTATION_WEIGHT = 400.0
 """mm^2 per rad^2: a radian of the head counts as 20 mm of skin."""
+
+
+_MATTERS = {"tongueOut": 600.0, "mouthRollLower": 3.0, "mouthUpperUp": 2.0, "mouthLowerDown": 2.0}
+"""Coefficients that move little skin, or rarely, but are looked at: tongue and teeth."""
+_COEFFICIENT_WEIGHTS = torch.tensor([_MATTERS.get(n.removesuffix("Left").removesuffix("Right"), 1.0) for n in ARKIT_52])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,11 @@ class FaceTraining(Schedule):
 
     kl_weight: float = 1e-4
     tune_encoder: bool = False
-    """Whether the decoder's training also moves the audio encoder, at a tenth of the learning rate."""
+    """Whether the decoder's training also moves the audio encoder, at `encoder_rate` of the learning rate."""
+    encoder_rate: float = 0.3
+    takes: Path | None = None
+    """Folder of FACEGOOD's takes: jaw and rounding are then correlated with real motion as well."""
+    take_batch: int = 6
 
 
 def draw_direction(
@@ -86,7 +99,8 @@ def motion_losses(
     target: Float[Tensor, "batch frames channels"],
     face: FaceGeometry,
 ) -> dict[str, Float[Tensor, ""]]:
-    """Errors of skin (mm^2), its velocity (mm^2 per frame^2), rotations (rad^2) and lip opening (mm, more where closed)."""
+    """Errors of skin (mm^2), its velocity (mm^2 per frame^2), coefficients and their jerk (per frame^3, squared), rotations
+    (rad^2) and lip opening (mm, more where closed)."""
     with torch.autocast(target.device.type, enabled=False):
         error = predicted.float() - target
         skin = error[..., EXPRESSION]
@@ -94,7 +108,8 @@ def motion_losses(
         closed = (face.lip_gap(target[..., EXPRESSION]) < 0.8).float()
         return {
             "skin": face.skin_error(skin).mean(),
-            "coefficients": skin.square().mean(),
+            "coefficients": (skin.square() * _COEFFICIENT_WEIGHTS.to(skin)).mean(),
+            "jerk": skin.diff(n=3, dim=1).square().mean(),
             "velocity": face.skin_error(skin.diff(dim=1)).mean(),
             "rotation": error[..., EXPRESSION.stop :].square().sum(dim=-1).mean(),
             "gap": (gap_error * (1 + 8 * closed)).mean(),
@@ -103,7 +118,9 @@ def motion_losses(
 
 def weighted(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    weights = {"skin": 1.0, "coefficients": 60.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 1.75}
+    weights = {
+        "skin": 1.0, "coefficients": 60.0, "jerk": 400.0, "velocity": 1.5, "rotation": _ROTATION_WEIGHT, "gap": 1.75,
+    }  # fmt: skip
     return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
 
 
@@ -163,16 +180,28 @@ class DecoderTask(_FaceTask):
         self.audio, self.latents, self.decoder, self.prior = audio, latents, decoder, prior
         prior.requires_grad_(False)
         audio.requires_grad_(settings.tune_encoder)
+        self.hearing = Hearing(audio.config) if settings.tune_encoder else None
+        takes = RealTakes(settings.takes) if settings.takes else None
+        self.take_windows = takes and takes.windows(settings.take_batch, settings.seconds, self.rng)
 
     def trained(self) -> list[dict[str, Any]]:
-        """Content head and decoder, and perhaps the encoder."""
+        """Content head and decoder, and perhaps the encoder with the heads that keep it on the ground."""
         rate = self.settings.learning_rate
         groups: list[dict[str, Any]] = [
             {"params": [*self.latents.content.parameters(), *self.decoder.parameters()], "lr": rate}
         ]
-        if self.settings.tune_encoder:
-            groups.append({"params": list(self.audio.parameters()), "lr": 0.1 * rate})
+        if self.hearing is not None:
+            groups[0]["params"] += self.hearing.parameters()
+            groups.append({"params": list(self.audio.parameters()), "lr": self.settings.encoder_rate * rate})
         return groups
+
+    def performed(
+        self, features: Float[Tensor, "batch feature_frames d"], condition: Float[Tensor, "batch frames condition"]
+    ) -> Float[Tensor, "batch frames channels"]:
+        """The motion that the nets give."""
+        frames = condition.shape[1]
+        features = resample_features(features, self.audio.config.feature_rate, FPS, frames)
+        return self.prior.decoder(self.decoder(self.latents(features), condition))[:, :frames]
 
     def training_step(self, batch: TapeWindow, index: int) -> Tensor:
         """One step on a batch."""
@@ -180,8 +209,17 @@ class DecoderTask(_FaceTask):
         condition, motion = perform(batch, self.rng)
         with torch.set_grad_enabled(self.settings.tune_encoder):
             features = self.audio(disturb(batch.mel, self.noise))
-        features = resample_features(features, self.audio.config.feature_rate, FPS, motion.shape[1])
-        rebuilt = self.prior.decoder(self.decoder(self.latents(features), condition))
-        losses = motion_losses(rebuilt[:, : motion.shape[1]], motion, self.face)
+        losses = motion_losses(self.performed(features, condition), motion, self.face)
+        total = weighted(losses)
+        if self.hearing is not None:
+            told = self.hearing(features, batch)
+            total, losses = total + heard(told), losses | told
+        if self.take_windows is not None:
+            window = next(self.take_windows)
+            condition = torch.zeros(*window.curves.shape[:2], CONDITION_D)
+            condition[..., EMOTIONS.index("neutral")] = 1
+            features = self.audio(disturb(window.mel, self.noise))
+            alike = take_losses(self.performed(features, condition), window.curves)
+            total, losses = total + _TAKE_WEIGHT * sum(alike.values()), losses | alike
         self.log_dict(losses)
-        return weighted(losses)
+        return total

@@ -11,21 +11,19 @@ import lightning
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig, resample_features
 from emote3d.audio.level import USUAL_LEVEL, RunningLevel
-from emote3d.data.coarticulation import ARTICULATION
-from emote3d.data.phones import SYMBOLS
 from emote3d.decoders.regression import RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder
 from emote3d.prior.flint import MotionVAE
 from emote3d.training.face import motion_losses, perform, weighted
 from emote3d.training.geometry import FaceGeometry
+from emote3d.training.hearing import Hearing, heard
 from emote3d.training.run import Schedule
 from emote3d.training.tape import FPS, TapeWindow, disturb
 
-_CLOSURE = ARTICULATION.index("closure")
 _LEVELS = (-13.5, -7.5)
 """Levels of speech that a microphone may bring."""
 
@@ -91,8 +89,7 @@ class LiveTask(lightning.LightningModule):
         self.audio, self.latents, self.decoder, self.prior = audio, latents, decoder, prior
         self.settings, self.face = settings, face
         prior.requires_grad_(False)
-        self.phones = nn.Linear(audio.config.d, len(SYMBOLS))
-        self.articulation = nn.Linear(audio.config.d, len(ARTICULATION))
+        self.hearing = Hearing(audio.config)
         self.began_s = time.monotonic()
         self.rng = np.random.default_rng(settings.seed)
         self.noise = torch.Generator().manual_seed(settings.seed)
@@ -105,22 +102,17 @@ class LiveTask(lightning.LightningModule):
         turns = self.settings.look_aheads
         with torch.autocast(mel.device.type, torch.bfloat16):
             features = self.audio(mel, turns[self.global_step % len(turns)])
-            phones = self.phones(features).float()
+            told = self.hearing(features, batch)
             features = resample_features(features, self.audio.config.feature_rate, FPS, motion.shape[1])
-            articulation = self.articulation(features).float()
             rebuilt = self.prior.decoder(self.decoder(self.latents(features), condition)).float()
-        cross_entropy = nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone)
-        error = articulation - batch.articulation
-        closure = error[..., _CLOSURE].square().mean()
-        articulation = 10 * error.square().mean() + 3 * closure + 10 * error.diff(dim=1).square().mean()
         losses = motion_losses(rebuilt, motion, self.face)
-        self.log_dict(losses | {"phone_ce": cross_entropy, "closure_mse": closure})
-        return weighted(losses) + articulation + 0.3 * cross_entropy
+        self.log_dict(losses | told)
+        return weighted(losses) + heard(told)
 
     def configure_optimizers(self) -> Any:
         """AdamW; the rates rise, then fall to nothing at the end of the steps or the time. The encoder moves less."""
         rate = self.settings.learning_rate
-        heads = (self.latents.content, self.decoder, self.phones, self.articulation)
+        heads = (self.latents.content, self.decoder, self.hearing)
         groups = [
             {"params": [p for head in heads for p in head.parameters()], "lr": rate},
             {"params": list(self.audio.parameters()), "lr": rate * self.settings.encoder_rate},

@@ -1,0 +1,42 @@
+"""What the features of sound must tell: phones, and the movements of the mouth that a phone-timed set teaches."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from emote3d.audio.encoder import CompactEncoderConfig, resample_features
+from emote3d.data.coarticulation import ARTICULATION
+from emote3d.data.phones import SYMBOLS
+from emote3d.training.tape import FPS, TapeWindow
+
+_CLOSURE = ARTICULATION.index("closure")
+
+
+class Hearing(nn.Module):
+    """Heads that are thrown away after training."""
+
+    def __init__(self, config: CompactEncoderConfig) -> None:
+        super().__init__()
+        self.feature_rate = config.feature_rate
+        self.phones = nn.Linear(config.d, len(SYMBOLS))
+        self.articulation = nn.Linear(config.d, len(ARTICULATION))
+
+    def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
+        """Phone cross-entropy at the feature rate; errors of articulation, closure and velocity at the motion rate."""
+        phones = self.phones(features).float()
+        resampled = resample_features(features, self.feature_rate, FPS, batch.accent.shape[1])
+        error = self.articulation(resampled).float() - batch.articulation
+        return {
+            "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone),
+            "articulation_mse": error.square().mean(),
+            "closure_mse": error[..., _CLOSURE].square().mean(),
+            "articulation_velocity": error.diff(dim=1).square().mean(),
+        }
+
+
+def heard(losses: dict[str, Tensor]) -> Tensor:
+    """The sum that is minimised."""
+    weights = {"phone_ce": 0.3, "articulation_mse": 10.0, "closure_mse": 3.0, "articulation_velocity": 10.0}
+    return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
