@@ -14,16 +14,18 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 import tyro
 
 from emote3d import Direction
 from emote3d.audio.load import load_speech
+from emote3d.data import augment
 from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.espeak import Espeak
 from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve, unseen_part
@@ -66,6 +68,8 @@ class Options:
     """How many of them."""
     limit: int = 99
     """Recordings with phones to take at most."""
+    disturbed: bool = False
+    """Whether to hear the recordings also through noise, a telephone and a room."""
     json: Path | None = None
     """File for all figures."""
 
@@ -170,6 +174,32 @@ def measure_phones(recordings: dict[str, Recording], perform: Performer) -> dict
     return reports
 
 
+def disturbances() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Noise at 10 dB under the speech, a telephone's band, a room that decays in half a second."""
+    rng = np.random.default_rng(0)
+    room = augment.room_response(rng, rt60_s=0.5, direct_to_late_db=3.0)
+    return {
+        "noise_10_db": lambda wave: augment.add_noise(rng, wave, 10.0, ()),
+        "telephone": augment.telephone,
+        "room": lambda wave: augment.reverberate(wave, room),
+    }
+
+
+def measure_disturbed(recordings: dict[str, Recording], perform: Performer) -> dict[str, float]:
+    """Closure recall on the English recordings, disturbed."""
+    recall = {}
+    for name, disturb in disturbances().items():
+        changed = {
+            key: replace(
+                one, speech=replace(one.speech, waveform=torch.from_numpy(disturb(one.speech.waveform.numpy())))
+            )
+            for key, one in recordings.items()
+            if one.language == "en"
+        }
+        recall[name] = sum(measure_phones(changed, perform).values(), LipReport()).recall
+    return recall
+
+
 def measure_takes(options: Options, perform: Performer) -> dict[str, dict[str, float]]:
     """Correlation with real face motion, take by take."""
     folder, results = options.data / "facegood", {}
@@ -272,6 +302,7 @@ def main(options: Options) -> None:
         results[title] = {
             **summary(spoken["en"]),
             "recall": {name: one.recall for name, one in spoken.items()},
+            "recall_disturbed": measure_disturbed(recordings, perform) if options.disturbed else {},
             "cpu_s_per_s": used_s / audio_s,
             "facegood": facegood,
         }

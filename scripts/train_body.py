@@ -1,6 +1,6 @@
 """Train the body of checkpoints/open-v1 (an hour on one CPU core):
 
-python scripts/build_speech_set.py --out runs/speech
+python scripts/build_training_set.py --out runs/speech
 python scripts/train_body.py make-tape --corpus runs/speech
 python scripts/train_body.py train-prior
 python scripts/train_body.py train-denoiser
@@ -54,7 +54,7 @@ class MakeTape(_Stage):
     """Let the teacher perform a speech set."""
 
     corpus: Path
-    """Folder that `scripts/build_speech_set.py` made."""
+    """Folder that `scripts/build_training_set.py` made."""
     hours: float = 4.0
     seed: int = 0
 

@@ -1,6 +1,6 @@
 """Train the face of checkpoints/open-v1, stage by stage (each resumable, hours on two CPU cores in all):
 
-python scripts/build_speech_set.py --out runs/speech
+python scripts/build_training_set.py --out runs/speech
 python scripts/train_face.py make-tape --corpus runs/speech
 python scripts/train_face.py train-encoder
 python scripts/train_face.py train-prior

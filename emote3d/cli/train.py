@@ -93,7 +93,7 @@ class TrainPerception(Reporting):
     """What both perceptual networks take."""
 
     corpus: Path
-    """Timed speech set (scripts/build_speech_set.py)."""
+    """Timed speech set (scripts/build_training_set.py)."""
     output: Output
     """Component folder to write."""
     settings: Flat[PerceptionTraining] = field(default_factory=PerceptionTraining)

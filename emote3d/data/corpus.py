@@ -69,7 +69,7 @@ def read_index(folder: Path) -> list[SpeechEntry]:
     """The index of a set; raises Emote3DError when it is missing or a line has other fields."""
     path = folder / INDEX_NAME
     if not path.is_file():
-        raise Emote3DError(f"expected {path}, found none: run scripts/build_speech_set.py --out {folder}")
+        raise Emote3DError(f"expected {path}, found none: run scripts/build_training_set.py --out {folder}")
     wanted = {field.name for field in fields(SpeechEntry)}
     entries: list[SpeechEntry] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

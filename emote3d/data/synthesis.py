@@ -38,7 +38,7 @@ class RecordedVoice:
     encoding: str = "ascii"
     """Of the texts it reads."""
     offset_s: float = 0.0
-    """Measured lead of its labels over the sound (scripts/build_speech_set.py reports it), added to them."""
+    """Measured lead of its labels over the sound (scripts/build_training_set.py reports it), added to them."""
     stretchable: bool = True
     """Whether its speaking rate can be set."""
 

@@ -74,7 +74,7 @@ def spoken_clip(clip: TimedSpeech) -> SpokenClip:
 
 
 def spoken_clips(corpus: Path, split: Literal["train", "heldout"], limit: int, seed: int = 0) -> list[SpokenClip]:
-    """Clips of a speech set (see `scripts/build_speech_set.py`) with phone times; held-out ones are other voices.
+    """Clips of a speech set (see `scripts/build_training_set.py`) with phone times; held-out ones are other voices.
 
     Raises:
         Emote3DError: no set, or no clip that is long enough.

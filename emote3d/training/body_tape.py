@@ -73,7 +73,7 @@ def _heard(clip: TimedSpeech, rng: np.random.Generator) -> Speech:
 
 
 def build_body_tape(corpus: Path, out: Path, *, hours: float, seed: int = 0) -> float:
-    """Let the teacher perform `hours` of speech of a set (see `scripts/build_speech_set.py`); gives the hours made.
+    """Let the teacher perform `hours` of speech of a set (see `scripts/build_training_set.py`); gives the hours made.
 
     Clips held out or without phone times are left out; emotion and style are drawn without regard to the speech, so that the
     networks learn them apart.

@@ -70,7 +70,7 @@ def _augmented(clip: TimedSpeech, rng: np.random.Generator) -> TimedSpeech:
 
 
 def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
-    """Write the tape of a speech set (see `scripts/build_speech_set.py`); pass 0 is clean, later ones augmented.
+    """Write the tape of a speech set (see `scripts/build_training_set.py`); pass 0 is clean, later ones augmented.
 
     Recordings of people are on it `PEOPLE_TIMES` a pass, the repeats augmented. Clips held out or without phone times
     are left out. Returns the hours of audio on the tape.

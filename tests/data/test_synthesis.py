@@ -121,7 +121,7 @@ def test_orders_are_reproducible_and_files_round_trip(espeak: Espeak, tmp_path: 
 
 
 def test_index_problems_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Emote3DError, match="build_speech_set"):
+    with pytest.raises(Emote3DError, match="build_training_set"):
         list(read_clips(tmp_path))
     entry = SpeechEntry(
         id="a", source="s", speaker="x", language="en", emotion=None, split="train", duration_s=1.0, timed=True
