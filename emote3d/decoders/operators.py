@@ -33,6 +33,8 @@ _CLOSED_MM, _OPEN_MM = 1.2, 4.0
 """Lips of the neutral performance are held shut under the first gap, and left alone above the second."""
 _APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
+_SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
+"""Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
 _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 Channels = Float[Tensor, "frames 64"]
@@ -49,6 +51,8 @@ _UPPER[EYES] = True
 _LIPS, _JAWS, _BROWS = _mask(*LIP_SHAPES), _mask(*JAW_SHAPES), _mask("brow")
 _MOUTH = _mask("mouth", "jaw", "tongue", "cheekPuff")
 _MOUTH[JAW] = True
+_JAW_MOVES = _JAWS.clone()
+_JAW_MOVES[JAW] = True
 _LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
 _RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
 _JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
@@ -75,6 +79,12 @@ def articulate(channels: Channels, neutral: Channels, jaw: Frames, lips: Frames)
     out = channels + factor * neutral
     out[:, JAW.start] += JAW_OPEN_RAD * (out[:, _JAW_OPEN] - channels[:, _JAW_OPEN])
     return out
+
+
+def settle(channels: Channels, fps: float) -> Channels:
+    """Take the trembling out of decoded motion; the jaw, which shuts the lips, is smoothed least."""
+    jaws = _gaussian(channels, _SETTLED_JAW_S * fps)
+    return torch.where(_JAW_MOVES, jaws, _gaussian(channels, _SETTLED_S * fps))
 
 
 def smooth(channels: Channels, width_s: Frames, fps: float) -> Channels:
