@@ -35,6 +35,8 @@ _APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
 _SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
+_SILENT_S, _AUDIBLE = 0.25, 0.1
+"""The mouth goes to rest where for so long nothing has this loudness."""
 _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 Channels = Float[Tensor, "frames 64"]
@@ -85,6 +87,14 @@ def settle(channels: Channels, fps: float) -> Channels:
     """Take the trembling out of decoded motion; the jaw, which shuts the lips, is smoothed least."""
     jaws = _gaussian(channels, _SETTLED_JAW_S * fps)
     return torch.where(_JAW_MOVES, jaws, _gaussian(channels, _SETTLED_S * fps))
+
+
+def rest(channels: Channels, neutral: Channels, loudness: Frames, fps: float) -> Channels:
+    """Let the speech movements fade where nothing sounds; `loudness` is 0 in silence, 1 in loud speech."""
+    reach = round(_SILENT_S * fps)
+    near = torch.nn.functional.max_pool1d(loudness[None].to(channels), 2 * reach + 1, 1, reach)[0]
+    awake = _gaussian((near / _AUDIBLE).clamp(max=1)[:, None], 0.5 * reach)[:, 0]
+    return articulate(channels, neutral, awake, awake)
 
 
 def smooth(channels: Channels, width_s: Frames, fps: float) -> Channels:

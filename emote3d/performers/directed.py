@@ -23,7 +23,7 @@ Decode = Callable[[SpeechLatents], Float[Tensor, "frames channels"]]
 def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: int) -> FaceMotion:
     """Perform what was heard; the seed decides blinks, gaze and head drift."""
     with torch.inference_mode():
-        channels = directed_channels(decode, heard.latents, timeline, fps)
+        channels = directed_channels(decode, heard, timeline, fps)
     voice = heard.latents.emotion.expand(timeline.frames, -1).double().numpy()
     rng = np.random.default_rng(seed)
     loudness = heard.loudness.double().numpy()
@@ -36,24 +36,24 @@ def aim_of(timeline: Timeline) -> Aim:
     return Aim(gaze_rad=np.radians(timeline.gaze_deg * [1, -1]), held=timeline.gaze_held)
 
 
-def directed_channels(
-    decode: Decode, latents: SpeechLatents, timeline: Timeline, fps: float
-) -> Float[Tensor, "frames channels"]:
+def directed_channels(decode: Decode, heard: Heard, timeline: Timeline, fps: float) -> Float[Tensor, "frames channels"]:
     """The channels that voice and direction determine: the regions decoded one by one and composed."""
     neutral_feeling = np.zeros_like(timeline.emotion)
     neutral_feeling[:, 0] = 1.0
 
-    def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
-        if not feeling[:, 1:].any():
-            return neutral
-        return decode(direct(latents, feeling, timeline.style()))
+    def performed(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
+        return operators.settle(decode(direct(heard.latents, feeling, timeline.style())), fps)
 
-    neutral = decode(direct(latents, neutral_feeling, timeline.style()))
+    def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
+        return performed(feeling) if feeling[:, 1:].any() else neutral
+
+    neutral = performed(neutral_feeling)
     whole = decoded(timeline.emotion)
     upper = whole if timeline.upper is None else decoded(timeline.upper)
     mouth = whole if timeline.mouth is None else decoded(timeline.mouth)
     channels = operators.compose(upper, mouth)
     channels[:, NECK] = whole[:, NECK]
+    channels, neutral = (operators.rest(one, neutral, heard.loudness, fps) for one in (channels, neutral))
     return _operate(channels, neutral, timeline, fps)
 
 

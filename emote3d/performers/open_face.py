@@ -14,7 +14,6 @@ from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
-from emote3d.decoders.operators import settle
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
@@ -116,4 +115,4 @@ class OpenFace:
             z = self.decoder(latents.content[None, window], condition[None, window])
             return self.prior.decoder(z)[0, : window.stop - window.start]
 
-        return settle(blended(run, frames, _WINDOW_FRAMES, _OVERLAP_FRAMES), MOTION_FPS)
+        return blended(run, frames, _WINDOW_FRAMES, _OVERLAP_FRAMES)

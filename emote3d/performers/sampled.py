@@ -14,7 +14,6 @@ from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
 from emote3d.decoders.face import face_from_channels, with_life
 from emote3d.decoders.face_diffusion import BLINK_RATES, directed_life, face_conditions, sample_face
 from emote3d.decoders.life import Life
-from emote3d.decoders.operators import settle
 from emote3d.decoders.regression import RegressionDecoder
 from emote3d.errors import Emote3DError
 from emote3d.latents.speech import direct
@@ -98,7 +97,7 @@ class FaceSampler:
 def perform_sampled(sampler: FaceSampler, heard: Heard, timeline: Timeline, fps: float) -> FaceMotion:
     """Perform what was heard, all that the voice leaves open drawn by the denoiser."""
     with torch.inference_mode():
-        channels = directed_channels(lambda latents: settle(sampler.decode(latents), fps), heard.latents, timeline, fps)
+        channels = directed_channels(sampler.decode, heard, timeline, fps)
         life = sampler.life(direct(heard.latents, timeline.emotion, timeline.style()))
     life = directed_life(life, timeline.blink_rate, aim_of(timeline), fps)
     return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))
