@@ -1,6 +1,7 @@
 """Network pieces that several stages share: attention with linear biases, written out.
 
-PyTorch's fused fast path turns a float mask into a boolean one and silently breaks ALiBi, so attention is explicit here.
+The fast path of PyTorch's encoder layers turns a float mask into a boolean one and silently breaks ALiBi, so layers are written
+out here; without a bias the attention itself is PyTorch's, which keeps its scores in the processor's cache.
 """
 
 from __future__ import annotations
@@ -42,7 +43,21 @@ def attend(
     heads: int,
     bias: Float[Tensor, "heads queries keys"] | None = None,
 ) -> Float[Tensor, "batch queries d"]:
-    """Multi-head attention of projected tokens, written out; `bias` is added to the scaled scores."""
+    """Multi-head attention of projected tokens; `bias` is added to the scaled scores."""
+    if bias is None:
+        split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+        return nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+    return attend_written_out(query, key, value, heads, bias)
+
+
+def attend_written_out(
+    query: Float[Tensor, "batch queries d"],
+    key: Float[Tensor, "batch keys d"],
+    value: Float[Tensor, "batch keys d"],
+    heads: int,
+    bias: Float[Tensor, "heads queries keys"] | None = None,
+) -> Float[Tensor, "batch queries d"]:
+    """The same by its definition: softmax(q k / sqrt(d) + bias) v; what `attend` does with a bias, and its twin without."""
     query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
     query, key = query * query.shape[-1] ** -0.5, key.transpose(-1, -2)
     parts = []

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from emote3d.layers import DecoderLayer, EncoderLayer, attend
+from emote3d.layers import DecoderLayer, EncoderLayer, attend, attend_written_out
 from emote3d.prior.body import CHANNELS, body_from_channels, channels_from_body
 from emote3d.prior.mld import MldConfig, MldVAE
 from emote3d.records import BodyMotion
@@ -123,3 +123,14 @@ def test_windows_cover_and_overlap():
 def test_blending_what_agrees_changes_nothing():
     x = torch.randn(2, 100, 3)
     assert torch.allclose(blended(lambda place: x[:, place], 100, 40, 10), x, atol=1e-6)
+
+
+def test_quick_attention_is_the_written_out_one_with_its_gradients():
+    generator = torch.Generator().manual_seed(0)
+    tokens = [torch.randn(2, 150, 16, generator=generator, requires_grad=True) for _ in range(3)]
+    quick, slow = (one(*tokens, 4) for one in (attend, attend_written_out))
+    assert torch.allclose(quick, slow, atol=1e-6)
+    for a, b in zip(
+        torch.autograd.grad(quick.square().sum(), tokens), torch.autograd.grad(slow.square().sum(), tokens), strict=True
+    ):
+        assert torch.allclose(a, b, atol=1e-5)

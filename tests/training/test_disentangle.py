@@ -21,14 +21,14 @@ from training.face_sets import write_wav
 
 RATE = 16000
 PITCH = {"anna": 220.0, "bert": 110.0}
-LOUDNESS = {"anger": 0.4, "sad": 0.05}
+TILT = {"anger": 0.8, "sad": -0.8}
 TINY = AstTraining(
     steps=4, groups=1, frames=64, d=16, layers=1, feature_d=8, decoder_d=16, learning_rate=3e-3, fall_every=1000
 )
 
 
 def say(text: int, speaker: str, emotion: str, pace: float = 1.0) -> np.ndarray:
-    """Syllables of a text as vowels of two formants: the pitch is the speaker's, the loudness the emotion's."""
+    """Syllables of a text as vowels of two formants: the pitch is the speaker's, the brightness the emotion's."""
     rng = np.random.default_rng(text)
     parts = []
     for _ in range(4):
@@ -36,13 +36,15 @@ def say(text: int, speaker: str, emotion: str, pace: float = 1.0) -> np.ndarray:
         at = np.arange(length) / RATE
         low, high = rng.uniform(300, 800), rng.uniform(1000, 2800)
         tone = sum(
-            np.exp(-(((k * PITCH[speaker] - f) / 150) ** 2)) * np.sin(2 * np.pi * k * PITCH[speaker] * at)
+            k ** TILT[emotion]
+            * np.exp(-(((k * PITCH[speaker] - f) / 300) ** 2))
+            * np.sin(2 * np.pi * k * PITCH[speaker] * at)
             for k in range(1, 30)
             for f in (low, high)
         )
         parts += [np.hanning(length) * tone, np.zeros(round(0.05 * RATE))]
     sound = np.concatenate(parts)
-    return LOUDNESS[emotion] * sound / np.abs(sound).max()
+    return 0.3 * sound / np.abs(sound).max()
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def voices(tmp_path: Path) -> Path:
     root, rows = tmp_path / "voices", ["file,text,emotion,speaker,split"]
     for text in range(4):
         for speaker in PITCH:
-            for emotion in LOUDNESS:
+            for emotion in TILT:
                 name = f"{text}_{speaker}_{emotion}.wav"
                 write_wav(root / name, say(text, speaker, emotion, 1.3 if speaker == "bert" else 1.0))
                 rows.append(f"{name},t{text},{emotion},{speaker},{'val' if text == 3 else 'train'}")
@@ -96,7 +98,7 @@ def test_the_losses_teach_what_they_say(voices, tmp_path):
     from emote3d.training.disentangle import DisentangleNet
     from emote3d.training.disentangle_runs import _configs, judge
 
-    settings = AstTraining(steps=0, groups=2, frames=64, d=16, layers=1, feature_d=8, decoder_d=16, learning_rate=0.0)
+    settings = AstTraining(steps=0, groups=2, frames=64, d=32, layers=1, feature_d=8, decoder_d=16)
     source = source_of(voices)
     torch.manual_seed(0)
     net = DisentangleNet(_configs(settings, 2, source, None))
@@ -105,14 +107,15 @@ def test_the_losses_teach_what_they_say(voices, tmp_path):
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     before = judge(task, source)
     net.train()
-    for step in range(70):
+    for step in range(45):
         optimizer.zero_grad()
         losses = task.losses(source.batch(step, 1, 2, 64))
         sum(losses.values()).backward()
         optimizer.step()
     after = judge(task, source)
     assert after["self"] < 0.8 * before["self"]
-    assert after["emotion_accuracy"] > 0.9 and after["speaker_accuracy"] > 0.9
+    assert after["speaker_accuracy"] > 0.8 and after["speaker_told"] < 0.6 * before["speaker_told"]
+    assert after["emotion_told"] < 0.65 * before["emotion_told"]
     gradients = {name for name, weight in net.emotion.named_parameters() if weight.grad is not None}
     assert "feature.1.weight" in gradients and "told.1.weight" in gradients
 
