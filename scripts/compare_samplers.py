@@ -39,7 +39,9 @@ from emote3d.training.tape import FPS
 SAMPLERS = {
     "dpm++ 10, trailing (the default)": SAMPLER,
     "dpm++ 10": SamplerConfig(kind="dpm++", steps=10),
+    "dpm++ 10, logsnr": SamplerConfig(kind="dpm++", steps=10, spacing="logsnr"),
     "dpm++ 50": SamplerConfig(kind="dpm++", steps=50),
+    "dpm++ 50, trailing": SamplerConfig(kind="dpm++", steps=50, spacing="trailing"),
     "ddim 10": SamplerConfig(kind="ddim", steps=10),
     "ddim 50": SamplerConfig(kind="ddim", steps=50),
     "ddim 10, trailing": SamplerConfig(kind="ddim", steps=10, spacing="trailing"),

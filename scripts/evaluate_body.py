@@ -37,10 +37,13 @@ from emote3d.metrics.gestures import (
     seam_ratio,
     whole_body,
 )
+from emote3d.names import EMOTIONS
 from emote3d.records import BodyMotion, Motion, Speech
 
 _RATE, _PAUSE_S = 16000, 0.5
 _EMOTIONS = ("anger", "sad", "happy")
+_DONORS = 3
+"""Recordings that give their emotion to each piece."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +105,17 @@ class Stage:
 
     def body(self, speech: Speech, emotion: str = "neutral", seed: int | None = None) -> BodyMotion:
         """Only the body, in a fraction of the time."""
-        assert self.engine.body is not None
-        moved = self.engine.body
-        rhythm = moved.listen(speech)
-        weights = torch.tensor([Direction(emotion=emotion).emotion_weights()]).expand(len(rhythm.loudness), -1)
-        from emote3d.performers.open_body import style_of_voice
+        seed = self.options.seed if seed is None else seed
+        return self.felt(speech, torch.tensor(Direction(emotion=emotion).emotion_weights()), seed)
 
-        return moved.act(rhythm, weights, style_of_voice(rhythm), self.options.seed if seed is None else seed)
+    def felt(self, speech: Speech, emotion: Float[torch.Tensor, "8"], seed: int) -> BodyMotion:
+        """Only the body, under weights of the emotions."""
+        from emote3d.performers.open_body import OpenBody, style_of_voice
+
+        moved = self.engine.body
+        assert isinstance(moved, OpenBody), "these figures are of our own body"
+        rhythm = moved.listen(speech)
+        return moved.act(rhythm, emotion.expand(len(rhythm.loudness), -1), style_of_voice(rhythm), seed)
 
 
 def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
@@ -179,9 +186,52 @@ def emotions(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
                 labels.append(label)
         sets.append((np.stack(rows), np.array(labels)))
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(*sets[0])
-    return {"emotion_accuracy": round(float(classifier.score(*sets[1])), 4)} | swaps(
-        stage, halves[1], lambda body: int(classifier.predict(describe(body, stage.skeleton, 30.0)[None])[0])
-    )
+
+    def judge(body: BodyMotion) -> int:
+        return int(classifier.predict(describe(body, stage.skeleton, 30.0)[None])[0])
+
+    figures = {"emotion_accuracy": round(float(classifier.score(*sets[1])), 4)} | swaps(stage, halves[1], judge)
+    return figures | donated(stage, halves[1], judge)
+
+
+def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
+    """The label of each angry, sad or happy recording of EmoDB, and what readers hear in it that never heard its speaker."""
+    from emote3d.performers.open_face import OpenFace
+    from emote3d.training.emotion import emodb_statistics, fit_reader
+
+    assert isinstance(stage.engine.face, OpenFace)
+    folder = stage.options.data / "emodb" / "wav"
+    statistics, labels, speakers = emodb_statistics(folder, stage.engine.face.audio.log_mel)
+    names, found = np.array(speakers), []
+    for speaker in sorted(set(speakers)):
+        reader = fit_reader(statistics[names != speaker], labels[names != speaker])
+        for row in np.flatnonzero(names == speaker):
+            if EMOTIONS[labels[row]] in _EMOTIONS:
+                with torch.inference_mode():
+                    heard = reader(torch.from_numpy(statistics[row : row + 1]).float()).softmax(dim=1)[0]
+                found.append((_EMOTIONS.index(EMOTIONS[labels[row]]), heard))
+    return found
+
+
+def donated(stage: Stage, pieces: Sequence[Speech], judge: Callable[[BodyMotion], int]) -> dict[str, object]:
+    """As `swaps`, but with the emotion heard in a donor's recording, as --emotion-from takes it: no label is given."""
+    givers = donors(stage)
+    order = np.random.default_rng(0).permutation(len(givers))
+    followed, heard_right, agreement = [], [], []
+    for index, piece in enumerate(pieces):
+        own = gesture_onsets(places_of(stage.body(piece, "neutral", seed=index), stage.skeleton), 30.0)
+        for number in order[index * _DONORS : (index + 1) * _DONORS]:
+            label, emotion = givers[number]
+            edited = stage.felt(piece, emotion, seed=index)
+            followed.append(judge(edited) == label)
+            heard_right.append(int(emotion[[EMOTIONS.index(name) for name in _EMOTIONS]].argmax()) == label)
+            agreement.append(onset_f1(own, gesture_onsets(places_of(edited, stage.skeleton), 30.0)))
+    return {
+        "donor_followed": _mean(followed),
+        "donor_heard_right": _mean(heard_right),
+        "donor_followed_where_heard_right": _mean([f for f, h in zip(followed, heard_right, strict=True) if h]),
+        "donor_onset_f1": _mean(agreement),
+    }
 
 
 def swaps(stage: Stage, pieces: Sequence[Speech], judge: Callable[[BodyMotion], int]) -> dict[str, object]:

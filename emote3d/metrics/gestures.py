@@ -47,7 +47,7 @@ def whole_body(motion: Motion) -> BodyMotion:
     return BodyMotion(joints_axis_angle=matrix_to_axis_angle(turned), translation_m=motion.body.translation_m)
 
 
-def motion_beats(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> list[Float[np.ndarray, "beats"]]:
+def motion_beats(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> list[Float[np.ndarray, "_"]]:
     """Times of the beats of each upper joint: local minima of its speed that are no standstill (EMAGE `load_pose`)."""
     from scipy.signal import argrelextrema
 
@@ -68,7 +68,7 @@ def audio_onsets(waveform: Float[np.ndarray, "samples"], rate: int) -> Float[np.
 
 
 def beat_consistency(
-    onsets_s: Float[np.ndarray, "onsets"], beats_s: list[Float[np.ndarray, "beats"]], duration_s: float
+    onsets_s: Float[np.ndarray, "onsets"], beats_s: list[Float[np.ndarray, "_"]], duration_s: float
 ) -> float:
     """How near beats of the joints are to the onsets, 0..1; the first and last 2 s do not count (EMAGE `calculate_align`)."""
     onsets_s = onsets_s[(onsets_s > _EDGE_S) & (onsets_s < duration_s - _EDGE_S)]

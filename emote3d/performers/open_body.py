@@ -32,7 +32,7 @@ from emote3d.records import BodyMotion, Speech
 
 BODY_FPS = 30
 """Frame rate of the default body."""
-SAMPLER = SamplerConfig(steps=10)
+SAMPLER = SamplerConfig(steps=10, spacing="logsnr")
 _DIRECTED = Guidance(style=3.0)
 """Where the style of the gestures is directed, it is exaggerated: the networks alone follow a third as far as the teacher."""
 _MOST_STYLE = 1.0

@@ -46,12 +46,12 @@ def test_ddim_is_that_of_diffusers(prediction, clamp):
     sampler = SamplerConfig(kind="ddim", steps=50, spacing="leading", clamp=clamp)
     expected = loop_of_diffusers(scheduler, noise, 50)
     got = sample(network, noise, prediction, ScheduleConfig(), sampler)
-    assert sampler.timesteps(1000).tolist() == scheduler.timesteps.tolist()
+    assert sampler.timesteps(ScheduleConfig()).tolist() == scheduler.timesteps.tolist()
     assert torch.allclose(got, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_amuse_steps_are_981_to_1():
-    steps = AMUSE_SAMPLER.timesteps(1000).tolist()
+    steps = AMUSE_SAMPLER.timesteps(ScheduleConfig()).tolist()
     assert (steps[0], steps[1], steps[-1], len(steps)) == (981, 961, 1, 50)
 
 
@@ -64,7 +64,10 @@ def test_dpm_solver_is_that_of_diffusers(prediction, steps):
     noise = draw_noise([5], 4, 8)
     expected = loop_of_diffusers(scheduler, noise, steps)
     got = sample(network, noise, prediction, ScheduleConfig(), SamplerConfig(steps=steps, spacing="trailing"))
-    assert SamplerConfig(steps=steps, spacing="trailing").timesteps(1000).tolist() == scheduler.timesteps.tolist()
+    assert (
+        SamplerConfig(steps=steps, spacing="trailing").timesteps(ScheduleConfig()).tolist()
+        == scheduler.timesteps.tolist()
+    )
     assert torch.allclose(got, expected, atol=2e-4, rtol=1e-4)
 
 
@@ -134,9 +137,22 @@ def test_known_data_is_sampled_in_ten_steps(kind, zero_terminal):
 def test_visited_steps_fall():
     for spacing in ("leading", "trailing", "quadratic"):
         for count in (1, 5, 10, 30):
-            steps = SamplerConfig(steps=count, spacing=spacing).timesteps(1000)
+            steps = SamplerConfig(steps=count, spacing=spacing).timesteps(ScheduleConfig())
             assert len(steps) == count
             assert (steps.diff() < 0).all()
+
+
+@pytest.mark.parametrize(
+    "schedule", [ScheduleConfig(), ScheduleConfig(kind="cosine"), ScheduleConfig(zero_terminal=True)]
+)
+def test_steps_are_even_in_the_logarithm_of_the_noise(schedule):
+    steps = SamplerConfig(steps=10, spacing="logsnr").timesteps(schedule)
+    alphas = schedule.alphas_cumprod().double()[steps[1:]].clamp(1e-9, 1 - 1e-9)
+    levels = torch.log((1 - alphas) / alphas)
+    assert len(steps) == 10 and steps[0] == 999
+    assert (steps.diff() < 0).all()
+    assert levels.diff()[1:-1].std() < 0.2 * levels.diff()[1:-1].abs().mean()
+    assert len(SamplerConfig(steps=1, spacing="logsnr").timesteps(schedule)) == 1
 
 
 def test_a_longer_item_begins_as_a_shorter_one():

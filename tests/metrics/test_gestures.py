@@ -1,0 +1,91 @@
+"""The figures of body motion on motions whose figures are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from emote3d.body import open_avatar
+from emote3d.body.kinematics import Skeleton
+from emote3d.metrics.gestures import (
+    beat_gap,
+    faults,
+    foot_slide_cm_s,
+    gesture_onsets,
+    joint_speed_deg,
+    onset_f1,
+    places_of,
+    seam_ratio,
+)
+from emote3d.names import SMPLX_JOINTS
+from emote3d.records import BodyMotion
+
+FPS = 30.0
+FRAMES = 600
+SHOULDER, ELBOW = SMPLX_JOINTS.index("left_shoulder"), SMPLX_JOINTS.index("left_elbow")
+
+
+@pytest.fixture(scope="module")
+def skeleton() -> Skeleton:
+    model = open_avatar()
+    return Skeleton(joints_m=model.joints_m.double(), parents=model.parents)
+
+
+def moving(angle: np.ndarray, joint: int = SHOULDER, axis: int = 2) -> BodyMotion:
+    """Only one joint moves, about one axis (radians)."""
+    joints = torch.zeros(len(angle), 55, 3)
+    joints[:, joint, axis] = torch.from_numpy(angle).float()
+    return BodyMotion(joints_axis_angle=joints, translation_m=torch.zeros(len(angle), 3))
+
+
+def strokes(at_s: np.ndarray, seconds: float = FRAMES / FPS) -> np.ndarray:
+    """An arm that is raised or lowered by 40 degrees around each time, quickest at it."""
+    time_s = np.arange(round(seconds * FPS)) / FPS
+    signs = np.where(np.arange(len(at_s)) % 2, -1, 1)
+    return np.radians(20) * (signs[:, None] * np.tanh((time_s - at_s[:, None]) / 0.12)).sum(axis=0)
+
+
+def test_speed_is_that_of_the_joint():
+    speed = joint_speed_deg(moving(np.radians(60) * np.arange(90) / FPS), FPS)
+    assert speed[SHOULDER] == pytest.approx(60, abs=0.1)
+    assert speed[[0, ELBOW, 20, 40]].abs().max() < 1e-3
+
+
+def test_strokes_are_found_where_they_are(skeleton):
+    at_s = np.array([2.0, 4.1, 6.6, 9.0, 12.3, 15.0, 17.7])
+    found = gesture_onsets(places_of(moving(strokes(at_s)), skeleton), FPS)
+    assert onset_f1(at_s, found, 0.07) == 1.0
+    assert onset_f1(at_s, found + 0.5) == 0.0
+    assert onset_f1(at_s, found[:-1], 0.07) == pytest.approx(2 * 6 / 13)
+    assert onset_f1(np.zeros(0), np.zeros(0)) == 1.0
+
+
+def test_beats_with_the_sound_score_above_shifted_ones(skeleton):
+    at_s = np.sort(np.random.default_rng(1).uniform(0.5, 19.5, 14))
+    rest_s = 0.5 * (at_s[1:] + at_s[:-1])  # the arm is slowest half-way between strokes
+    waving = moving(strokes(at_s) + 0.02 * np.sin(2 * math.pi * 0.9 * np.arange(FRAMES) / FPS))
+    own, shifted = beat_gap(rest_s, places_of(waving, skeleton), FPS)
+    assert 0 <= shifted < own <= 1
+
+
+def test_a_slide_and_a_seam_are_seen(skeleton):
+    still = moving(np.zeros(FRAMES))
+    places = places_of(still, skeleton)
+    assert foot_slide_cm_s(places, FPS) == 0
+    drift = torch.arange(FRAMES)[:, None, None] / FPS * torch.tensor([0.03, 0.5, 0.04])
+    assert foot_slide_cm_s(places + drift, FPS) == pytest.approx(5.0, abs=1e-6)
+    swinging = 0.5 * np.sin(2 * math.pi * 0.5 * np.arange(4 * FRAMES) / FPS)
+    assert seam_ratio(moving(swinging), FPS) < 1.1
+    swinging[2 * FRAMES :] += 0.6
+    assert seam_ratio(moving(swinging), FPS) > 3
+
+
+def test_a_bent_back_elbow_is_a_fault(skeleton):
+    from emote3d.body.torso import Torso
+
+    torso = Torso.of(open_avatar())
+    fine, _ = faults(moving(np.full(3, -0.5), ELBOW, 1), skeleton, torso)
+    broken, _ = faults(moving(np.full(3, 1.2), ELBOW, 1), skeleton, torso)
+    assert fine < 5
+    assert broken > 30
