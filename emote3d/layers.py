@@ -45,8 +45,8 @@ def attend(
 ) -> Float[Tensor, "batch queries d"]:
     """Multi-head attention of projected tokens; `bias` is added to the scaled scores."""
     if bias is None:
-        split = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-        return nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+        query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
+        return nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
     return attend_written_out(query, key, value, heads, bias)
 
 

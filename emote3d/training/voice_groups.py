@@ -71,7 +71,7 @@ class VoiceSource:
 
     def pairs(self) -> dict[str, int]:
         """How many clips share a text (with another speaker), an emotion, a speaker (with another text) with another clip."""
-        counts = dict.fromkeys(_PARTNERS, 0)
+        counts: dict[str, int] = {name: 0 for name in _PARTNERS}
         for index in range(len(self)):
             shared = self._shared(index)
             for name in _PARTNERS:
