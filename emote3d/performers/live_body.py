@@ -18,7 +18,7 @@ from emote3d.decoders.denoiser import Conditions, by_latent
 from emote3d.decoders.diffusion import Known, sample_latents
 from emote3d.errors import Emote3DError
 from emote3d.names import BODY_STYLES
-from emote3d.performers.open_body import BODY_FPS, SAMPLER, OpenBody, style_of_voice
+from emote3d.performers.open_body import BODY_FPS, LIVE_SAMPLER, OpenBody, style_of_voice
 from emote3d.performers.settling import SettlingStream
 from emote3d.prior.body import CHANNELS, channels_from_body
 from emote3d.prior.patch import PatchPrior
@@ -125,7 +125,7 @@ class LiveBody:
         group = self.group
         content, spoken = self._listen()
         conditions = Conditions(by_latent(content[None], group), self._emotion[None], self._style[None])
-        drawn = sample_latents(self.body.denoiser, self._noise[None], conditions, SAMPLER, known=self._known())[0]
+        drawn = sample_latents(self.body.denoiser, self._noise[None], conditions, LIVE_SAMPLER, known=self._known())[0]
         self._z = torch.cat([self._z, drawn[len(self._z) : settled - self._first]])
         return spoken
 

@@ -32,7 +32,9 @@ from emote3d.records import BodyMotion, Speech
 
 BODY_FPS = 30
 """Frame rate of the default body."""
-SAMPLER = SamplerConfig(steps=10, spacing="logsnr")
+_SAMPLER = SamplerConfig(steps=10, spacing="logsnr")
+LIVE_SAMPLER = SamplerConfig(steps=10)
+"""Of a live body, which is calmer where it is painted in behind what is settled."""
 _DIRECTED = Guidance(style=3.0)
 """Where the style of the gestures is directed, it is exaggerated: the networks alone follow a third as far as the teacher."""
 _MOST_STYLE = 1.0
@@ -136,7 +138,7 @@ class OpenBody:
         )
         noise = draw_noise([seed], conditions.content.shape[1], self.prior.config.d)
         with torch.inference_mode():
-            z = sample_latents(self.denoiser, noise, conditions, SAMPLER, guidance, known)
+            z = sample_latents(self.denoiser, noise, conditions, _SAMPLER, guidance, known)
             return self.prior.decode_long(z)[0, :frames]
 
     def _known(self, frames: int, start: BodyMotion | None, end: BodyMotion | None) -> Known | None:
