@@ -22,6 +22,8 @@ from emote3d.bounded import DAMAGED_NPZ, check_unpacked
 from emote3d.errors import Emote3DError
 
 _DTYPE = re.compile(r"[<>|=]?([biufSUO]\d{0,6}|bool)")
+_MOST_DENSE = 1 << 26
+"""Numbers of a sparse matrix that is made dense; SMPL-X' regressor has 0.6 million."""
 _DAMAGE = (
     pickle.UnpicklingError,
     ValueError,
@@ -259,9 +261,14 @@ def _dense(record: _Record, name: str) -> np.ndarray:
     if shape is None or not {"data", "indices", "indptr"} <= state.keys():
         raise Emote3DError(f"{name}: an incomplete {record.path}")
     data, indices, starts = (to_array(state[key], name) for key in ("data", "indices", "indptr"))
-    rows, columns = (int(size) for size in shape)
     by_column = ".csc_" in f".{record.path.rsplit('.', 1)[-1]}"
-    outer = np.repeat(np.arange(columns if by_column else rows), np.diff(starts))
-    dense = np.zeros((rows, columns), data.dtype)
-    np.add.at(dense, (indices, outer) if by_column else (outer, indices), data)
+    try:
+        rows, columns = (int(size) for size in shape)
+        if not 0 <= rows * columns <= _MOST_DENSE:
+            raise ValueError(f"{rows} x {columns} numbers")
+        outer = np.repeat(np.arange(columns if by_column else rows), np.diff(starts))
+        dense = np.zeros((rows, columns), data.dtype)
+        np.add.at(dense, (indices, outer) if by_column else (outer, indices), data)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise Emote3DError(f"{name}: a damaged {record.path} ({error})") from error
     return dense
