@@ -130,6 +130,7 @@ def one(scene: Scene, name: str, number: signal.Signals, after_s: float) -> dict
 def run() -> None:
     """All tries."""
     folder, times, seed = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are told to ignore it
     scene, chance = Scene(Path(folder)), random.Random(int(seed))
     for number in (signal.SIGINT, signal.SIGKILL):  # a killed process may leave a hidden file, the other one may not
         for name in (*scene.verbs, "component"):

@@ -22,6 +22,7 @@ from faults_driver import tone
 from retarget.synthetic import make_model
 from test_cli import run_here
 
+from emote3d import Direction, Emote3D
 from emote3d.cli import _command
 from emote3d.errors import Emote3DError
 
@@ -32,6 +33,7 @@ ELSEWHERE = {
     "emote3d import-checkpoint emote": "tests/official/test_emote_import.py",
     "emote3d import-checkpoint flint": "tests/official/test_emote_import.py",
     "emote3d import-checkpoint amuse": "tests/official/test_amuse_import.py",
+    "--checkpoint checkpoints/amuse": "tests/performers/test_amuse_body.py",
     "--checkpoint my-emote": "tests/official/test_emote_import.py",
     "emote3d train": "tests/training",
     "emote3d serve": "tests/stream/test_server.py",
@@ -223,7 +225,14 @@ def test_python_runs(page: Path, start: int, code: str, place: Path):
     compiled = compile("\n" * (start - 1) + code, str(page), "exec")
     if "checkpoints/amuse" in code:
         return  # needs AMUSE's files; tests/performers/test_amuse_body.py
-    exec(compiled, {"pcm_16khz": np.zeros(16000, np.int16), "__name__": "docs"})
+    given = {
+        "pcm_16khz": np.zeros(16000, np.int16),
+        "send": repr,
+        "show": repr,
+        "engine": Emote3D.from_pretrained(),
+        "Direction": Direction,
+    }
+    exec(compiled, given | {"__name__": "docs"})
 
 
 def test_every_page_is_listed_and_links_lead_somewhere():

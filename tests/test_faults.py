@@ -113,7 +113,7 @@ def tries(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     folder, times = tmp_path_factory.mktemp("scene"), 40 if SLOW else 2
     command = [sys.executable, ROOT / "tests" / "faults_driver.py", folder, str(times), "0"]
     here = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=here, timeout=2400)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=here, timeout=2400 if SLOW else 240)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -176,7 +176,9 @@ def test_ctrl_c_and_kill_end_a_batch_with_its_workers(speech: Path, tmp_path: Pa
 def interrupted(arguments: list[str | Path], ready: object, pause_s: float = 0.0) -> tuple[float, tuple[int, int]]:
     """Press Ctrl-C once the libraries in memory say so; seconds until the end, exit code and lines said."""
     command = [sys.executable, "-m", "emote3d.cli", *map(str, arguments)]
+    heeding = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's child would ignore it
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, heeding)
         while process.poll() is None and not ready(Path(f"/proc/{process.pid}/maps").read_text()):
             time.sleep(0.01)
         time.sleep(pause_s)

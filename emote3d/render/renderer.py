@@ -106,7 +106,8 @@ def _open_any(surface: Surface, cameras: Sequence[Camera], size: tuple[int, int]
     except Exception as error:  # a broken driver fails in any way it likes
         renderer = SoftwareRenderer(surface, cameras, size)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        renderer.note = f"drawing in software, OpenGL is not to be had ({reason}); {renderer.note}"
+        fallback = f"drawing in software, OpenGL is not to be had ({reason})"
+        renderer.note = "; ".join(filter(None, (fallback, renderer.note)))
         return renderer
 
 
