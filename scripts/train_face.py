@@ -1,11 +1,15 @@
-"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours on two CPU cores in all):
+r"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours on two CPU cores in all):
 
-python scripts/build_training_set.py --out runs/speech
-python scripts/train_face.py make-tape --corpus runs/speech
-python scripts/train_face.py train-encoder
-python scripts/train_face.py train-prior
-python scripts/train_face.py train-decoder
+python scripts/build_training_set.py --out runs/speech --data ../shared/data
+python scripts/train_face.py make-tape --corpus runs/speech --passes 3
+python scripts/train_face.py train-encoder --settings.steps 5000 --settings.precision bf16-mixed
+python scripts/train_face.py train-prior --settings.steps 6000 --settings.learning-rate 2e-3
+python scripts/train_face.py train-decoder --settings.steps 4000 --settings.precision bf16-mixed --settings.tune-encoder
+python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
+    --settings.precision bf16-mixed --settings.tune-encoder --settings.takes ../shared/data/facegood
 python scripts/train_face.py train-emotion
+
+The shipped prior and encoder came about in more runs, each from the weights of the last (`--start`), as the teacher grew; their manifests name the last.
 """
 
 from __future__ import annotations
