@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.names import SMPLX_JOINTS
-from emote3d.rotations import matrix_to_axis_angle
+from emote3d.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 _LARGEST_DEG = {
     "pelvis": 60.0, "hip": 125.0, "spine1": 35.0, "knee": 150.0, "spine2": 35.0, "ankle": 65.0, "spine3": 35.0, "foot": 45.0,
@@ -23,6 +23,7 @@ _LARGEST_DEG = {
 """Largest rotation of each joint from the T-pose, whatever the axis."""
 _HYPEREXTENSION_DEG = 12.0
 """How far elbows, knees and the outer finger joints bend the wrong way."""
+_ROUNDS, _NOTHING_DEG = 24, 0.1
 _WRIST_BEND_DEG, _FINGER_BACK_DEG = 88.0, 35.0
 
 
@@ -40,6 +41,18 @@ def excess_deg(rotations: Float[Tensor, "frames 55 3 3"]) -> Float[Tensor, "fram
         if wrong_way is not None:
             excess[:, index] = torch.maximum(excess[:, index], wrong_way.clamp_min(0))
     return excess
+
+
+def within_limits(rotations: Float[Tensor, "frames 55 3 3"]) -> Float[Tensor, "frames 55 3 3"]:
+    """Turn each joint that is outside of the human range back towards rest, as far as it needs."""
+    turns = matrix_to_axis_angle(rotations)
+    for _ in range(_ROUNDS):
+        excess = excess_deg(axis_angle_to_matrix(turns))
+        if float(excess.max()) < _NOTHING_DEG:
+            break
+        angle = torch.rad2deg(turns.norm(dim=-1)).clamp_min(1.0)
+        turns = turns * (1 - (1.2 * excess / angle).clamp(0, 1))[..., None]
+    return axis_angle_to_matrix(turns)
 
 
 def _wrong_way_deg(name: str, turn: Float[Tensor, "frames 3 3"], side: float) -> Float[Tensor, "frames"] | None:

@@ -13,6 +13,7 @@ from emote3d.body import BodyModel, open_avatar
 from emote3d.body.clearance import clear_hands
 from emote3d.body.kinematics import Skeleton, plant_feet
 from emote3d.body.legs import Stance, lowered
+from emote3d.body.limits import within_limits
 from emote3d.body.torso import Torso
 from emote3d.prior.body import ROTATIONS, TRANSLATION
 from emote3d.records import BodyMotion
@@ -58,7 +59,7 @@ class Footing:
         self, channels: Float[Tensor, "frames channels"], stance: Stance
     ) -> tuple[Float[Tensor, "frames 55 3"], Float[Tensor, "frames 3"]]:
         rot6d = channels[:, ROTATIONS].double().unflatten(1, (-1, 6))
-        rotations = clear_hands(self.skeleton, self.torso, rot6d_to_matrix(rot6d))
+        rotations = clear_hands(self.skeleton, self.torso, within_limits(rot6d_to_matrix(rot6d)))
         sway_m = channels[:, TRANSLATION].double()[:, [0, 2]]
         translation_m = lowered(self.skeleton, rotations, sway_m, stance)
         rotations = plant_feet(self.skeleton, rotations, translation_m, stance.ankles_m, stance.feet)
