@@ -10,7 +10,7 @@ from emote3d.body.kinematics import JOINT, Skeleton
 from emote3d.body.torso import Torso, hand_points
 from emote3d.rotations import axis_angle_to_matrix
 
-_MARGIN_M = 0.024
+_MARGIN_M = 0.02
 """Half a finger's thickness and what the smoothing gives away, beyond which a hand counts as outside."""
 _ROUNDS = 3
 _SMOOTH_FRAMES = 2.0

@@ -48,7 +48,8 @@ def within_limits(rotations: Float[Tensor, "frames 55 3 3"]) -> Float[Tensor, "f
     turns = matrix_to_axis_angle(rotations)
     for _ in range(_ROUNDS):
         excess = excess_deg(axis_angle_to_matrix(turns))
-        if float(excess.max()) < _NOTHING_DEG:
+        excess = torch.where(excess < _NOTHING_DEG, 0.0, excess)  # a frame's turns depend on no other frame
+        if not excess.any():
             break
         angle = torch.rad2deg(turns.norm(dim=-1)).clamp_min(1.0)
         turns = turns * (1 - (1.2 * excess / angle).clamp(0, 1))[..., None]
