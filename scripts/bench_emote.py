@@ -37,7 +37,7 @@ def full_size() -> EmoteFace:
     condition = EmoteCondition(EmoteConditionConfig())
     return EmoteFace(
         ResampledWav2Vec(Wav2VecConfig()),
-        SpeechEncoder(SpeechEncoderConfig(feature_d=768, emotion_hidden_d=0)),
+        SpeechEncoder(SpeechEncoderConfig(feature_d=768)),
         condition,
         RegressionDecoder(RegressionConfig(condition_d=condition.config.d)),
         FlintDecoder(FlintConfig(channels=103)),

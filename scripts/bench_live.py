@@ -21,22 +21,18 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from evaluate_face import Options, clips
+from evaluate_face import Options, clips, measure_phones, ours, summary
 
 from emote3d import Direction
-from emote3d.audio.hearing import hear
 from emote3d.audio.load import load_speech
-from emote3d.body import open_avatar
 from emote3d.decoders.face import EXPRESSION
-from emote3d.metrics.lips import lip_report
-from emote3d.performers.open_face import OpenFace
+from emote3d.metrics.lips import LipReport
 from emote3d.pipeline import Emote3D
 from emote3d.records import Motion, Speech
 from emote3d.stream.client import connect
 from emote3d.stream.model import LIVE_FPS, LiveModel
 from emote3d.stream.server.app import LiveServer, make_app, start_server
 from emote3d.stream.session import Stream
-from emote3d.training.geometry import lip_gap
 
 _UPGRADE = (
     b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -69,26 +65,15 @@ class Closures(_Bench):
 
     def run(self) -> None:
         """Offline with its whole context, then live at each look-ahead."""
-        engine, model, head = Emote3D.from_pretrained(), self.model(), open_avatar().cropped("head")
-        assert isinstance(engine.face, OpenFace)
+        engine, model = Emote3D.from_pretrained(), self.model()
         found = clips(Options(data=self.data))
         variants = {"offline": lambda speech: engine.animate(speech, Direction())}
         for ms in self.look_aheads:
             variants[f"live_{ms}ms"] = lambda speech, ms=ms: model.perform(speech, Direction(), ms)
-        for name, perform in variants.items():
-            totals: dict[str, int] = dict.fromkeys(("closures", "closed", "vowels", "closed_vowels"), 0)
-            lags = []
-            for recording in found.values():
-                speech, phones = recording.speech, recording.phones
-                motion = perform(speech)
-                gap = torch.cat([lip_gap(head.landmarks(mesh.vertices_m)) for mesh in head.pose_chunks(motion)])
-                _, loudness = hear(engine.face.audio, speech, LIVE_FPS)
-                report = lip_report(gap.numpy(), phones, loudness.numpy(), LIVE_FPS)
-                totals = {key: value + getattr(report, key) for key, value in totals.items()}
-                lags.append(report.lag_frames)
-            recall = round(totals["closed"] / totals["closures"], 3)
-            false = round(totals["closed_vowels"] / totals["vowels"], 3)
-            self.say(of=name, closure_recall=recall, false_closures=false, median_lag_frames=float(np.median(lags)))
+        for name, animate in variants.items():
+            reports = measure_phones(found, ours(animate, engine.avatar))
+            figures = summary(sum(reports.values(), LipReport()))
+            self.say(of=name, **{key: round(value, 3) for key, value in figures.items()})
 
 
 @dataclass(frozen=True, kw_only=True)

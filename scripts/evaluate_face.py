@@ -25,6 +25,7 @@ import tyro
 
 from emote3d import Direction
 from emote3d.audio.load import load_speech
+from emote3d.body import BodyModel
 from emote3d.data import augment
 from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.espeak import Espeak
@@ -35,9 +36,10 @@ from emote3d.data.timed import SPEECH_RATE, TimedSpeech
 from emote3d.metrics.curves import best_lag, correlation, jerk
 from emote3d.metrics.lips import LipReport, lip_report
 from emote3d.metrics.mouth import mouth_curves
+from emote3d.metrics.sound import loudness_db
 from emote3d.names import ARKIT_52
 from emote3d.pipeline import Emote3D
-from emote3d.records import Speech
+from emote3d.records import Motion, Speech
 
 if __package__:
     from scripts.peer_rhubarb import PeerMouth, rhubarb_mouth
@@ -119,23 +121,13 @@ def clips(options: Options) -> dict[str, Recording]:
     return found
 
 
-def loudness(speech: Speech, frames: int) -> np.ndarray:
-    """Level of the voice in a window of 1/15 s about each frame: dB over a floor 60 dB under the loudest."""
-    samples = speech.waveform.double().numpy()
-    half = speech.sample_rate // RATE
-    padded = np.concatenate([np.zeros(half), samples, np.zeros(half + speech.sample_rate)])
-    starts = (np.arange(frames) * speech.sample_rate / RATE).astype(int)
-    power = np.array([np.mean(np.square(padded[start : start + 2 * half])) for start in starts])
-    return np.maximum(10 * np.log10(np.maximum(power, 1e-12) / max(power.max(), 1e-12)), -60) + 60
-
-
-def ours(engine: Emote3D, options: Options) -> Performer:
-    """Our face: the mouth of the open avatar."""
+def ours(animate: Callable[[Speech], Motion], avatar: BodyModel) -> Performer:
+    """A face of ours: the mouth of the open avatar."""
 
     def perform(speech: Speech, frames: int, _text: str) -> PeerMouth:
-        motion = engine.animate(speech, Direction(emotion=options.emotion), fps=RATE)
+        motion = animate(speech)
         assert motion.face is not None
-        mouth = mouth_curves(engine.avatar, motion)
+        mouth = mouth_curves(avatar, motion)
         rounding = motion.face.expression[:, [ARKIT_52.index(name) for name in ("mouthPucker", "mouthFunnel")]]
         fit = _fitted(frames)
         return PeerMouth(
@@ -155,7 +147,7 @@ def peer(name: str) -> Performer:
     if name == "loudness":
 
         def loud(speech: Speech, frames: int, _text: str) -> PeerMouth:
-            gap = np.maximum(loudness(speech, frames) - 20, 0)
+            gap = np.maximum(loudness_db(speech, frames, RATE) - 20, 0)
             return PeerMouth(gap=gap, rounding=np.zeros(frames), teeth_on_lip=np.zeros(frames, bool))
 
         return loud
@@ -169,7 +161,7 @@ def measure_phones(recordings: dict[str, Recording], perform: Performer) -> dict
         frames = max(1, round(recording.speech.duration_s * RATE))
         mouth = perform(recording.speech, frames, recording.text)
         reports[name] = lip_report(
-            mouth.gap, recording.phones, loudness(recording.speech, frames), RATE, mouth.teeth_on_lip
+            mouth.gap, recording.phones, loudness_db(recording.speech, frames, RATE), RATE, mouth.teeth_on_lip
         )
     return reports
 
@@ -285,7 +277,8 @@ def show(title: str, reports: dict[str, LipReport]) -> None:
 def main(options: Options) -> None:
     """Measure ours, and the peer in the same run."""
     engine = Emote3D.from_pretrained(options.checkpoint)
-    performers = {"emote3d": ours(engine, options)}
+    direction = Direction(emotion=options.emotion)
+    performers = {"emote3d": ours(lambda speech: engine.animate(speech, direction, fps=RATE), engine.avatar)}
     if options.peer != "none":
         performers[options.peer] = peer(options.peer)
     recordings = clips(options)

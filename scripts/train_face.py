@@ -135,7 +135,7 @@ class TrainDecoder(_Stage):
             for net in (latents, decoder):
                 net.train().requires_grad_(True)
         else:
-            sizes = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d, emotion_hidden_d=0)
+            sizes = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d)
             latents, decoder = SpeechEncoder(sizes), RegressionDecoder(self.model)
         task = DecoderTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
         curve = fit(task, self.tape, self.runs / ("refine" if self.refine else "decoder"), s)

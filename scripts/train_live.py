@@ -96,7 +96,7 @@ class TrainFace(_Stage):
             audio.log_mel.fill_filters()
         else:
             start_from(load_component(self.start, CompactEncoder, CompactEncoderConfig), audio)
-        sizes = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d, emotion_hidden_d=0)
+        sizes = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d)
         return audio, SpeechEncoder(sizes), RegressionDecoder(self.model)
 
     def run(self) -> None:

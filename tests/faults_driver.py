@@ -22,7 +22,7 @@ from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 
 torch.set_num_threads(1)  # a forked child has no OpenMP threads
 OLD = b"what was there before\n"
-CONFIG = SpeechEncoderConfig(feature_d=8, content_d=8, emotion_hidden_d=0)
+CONFIG = SpeechEncoderConfig(feature_d=8, content_d=8)
 
 
 def command(*arguments: str | Path) -> None:

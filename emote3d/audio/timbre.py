@@ -14,31 +14,10 @@ from emote3d.audio.pitch import PitchTrack, cut_frames
 
 _WINDOW_S, _FFT = 0.025, 1024
 _HARMONIC_WINDOW_S, _HARMONIC_TOP_HZ = 0.04, 4500.0
-_BANDS_HZ = np.array(
-    (
-        80,
-        200,
-        300,
-        400,
-        510,
-        630,
-        770,
-        920,
-        1080,
-        1270,
-        1480,
-        1720,
-        2000,
-        2320,
-        2700,
-        3150,
-        3700,
-        4400,
-        5300,
-        6400,
-        7700,
-    )
-)
+_BANDS_HZ = np.array((
+    80, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480,
+    1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400, 7700,
+))  # fmt: skip
 """Edges near Zwicker's critical bands."""
 _FORMANTS_HZ = ((250.0, 1000.0), (900.0, 2500.0), (2200.0, 3500.0))
 

@@ -39,11 +39,6 @@ ARKIT_LIKE: Final[Mapping[str, tuple[str, ...]]] = {
 """ARKit names and the columns that move like them, which are added."""
 
 
-def take_names(folder: Path) -> tuple[str, ...]:
-    """Names of the takes with face curves in `folder` (`blendshapes`, `wav`, `names.json`)."""
-    return tuple(sorted(path.stem for path in (folder / "blendshapes").glob("*.npy")))
-
-
 def load_take(folder: Path, name: str) -> dict[str, Float[np.ndarray, "frames"]]:
     """Read the 116 curves of a take by name, at 30 fps.
 

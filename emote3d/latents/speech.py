@@ -10,48 +10,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from emote3d.latents.timeline import voiced
-from emote3d.names import EMOTIONS
 from emote3d.records import SpeechLatents
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechEncoderConfig:
-    """Sizes of the disentangling heads."""
+    """Sizes of the content head."""
 
     feature_d: int = 256
     content_d: int = 128
-    emotion_hidden_d: int = 64
-    """Width of the network that recognises the emotion; 0 where there is none (EMOTE)."""
-
-    @property
-    def emotions(self) -> int:
-        """Number of emotions told apart."""
-        return len(EMOTIONS)
 
 
 class SpeechEncoder(nn.Module):
-    """Two heads on the audio features: content per frame (EMOTE's linear sequence encoder) and emotion per clip."""
+    """Content latents of the audio features, frame by frame (EMOTE's linear sequence encoder)."""
 
     def __init__(self, config: SpeechEncoderConfig) -> None:
         super().__init__()
         self.config = config
         self.content = nn.Linear(config.feature_d, config.content_d)
-        self.emotion = nn.Sequential()
-        if config.emotion_hidden_d:
-            self.emotion = nn.Sequential(
-                nn.Linear(2 * config.feature_d, config.emotion_hidden_d),
-                nn.GELU(),
-                nn.Linear(config.emotion_hidden_d, config.emotions),
-            )
 
     def forward(self, features: Float[Tensor, "batch frames feature_d"]) -> Float[Tensor, "batch frames content_d"]:
         """Content latents."""
         return self.content(features)
-
-    def emotion_logits(self, features: Float[Tensor, "batch frames feature_d"]) -> Float[Tensor, "batch emotions"]:
-        """Recognise the emotion from the mean and the deviation of the features over time."""
-        pooled = torch.cat([features.mean(dim=1), features.std(dim=1, correction=0)], dim=-1)
-        return self.emotion(pooled)
 
 
 def direct(

@@ -182,7 +182,7 @@ def _audio(parts: Parts, file: Path, settings: Mapping[str, Any], wav2vec2: Path
 def _latents(parts: Parts, feature_d: int) -> SpeechEncoder:
     state = parts.take("sequence_encoder.", (("linear.", "content."),))
     content_d = size(state, "content.weight", 0, parts.name)
-    encoder = SpeechEncoder(SpeechEncoderConfig(feature_d=feature_d, content_d=content_d, emotion_hidden_d=0))
+    encoder = SpeechEncoder(SpeechEncoderConfig(feature_d=feature_d, content_d=content_d))
     fill(encoder, state, parts.name)
     return encoder
 

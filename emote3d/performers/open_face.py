@@ -20,6 +20,7 @@ from emote3d.latents.direction import Direction
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.timeline import draw_timeline
 from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion
+from emote3d.names import EMOTIONS
 from emote3d.performers.directed import perform
 from emote3d.performers.face import Heard
 from emote3d.performers.sampled import FaceSampler, load_face_denoiser, perform_sampled
@@ -102,7 +103,7 @@ class OpenFace:
         return SpeechLatents(
             content=self.latents(features.features[None])[0].half().float(),
             emotion=emotion,
-            style=torch.zeros(self.decoder.config.condition_d - self.latents.config.emotions),
+            style=torch.zeros(self.decoder.config.condition_d - len(EMOTIONS)),
         )
 
     def decode(self, latents: SpeechLatents) -> Float[Tensor, "frames channels"]:

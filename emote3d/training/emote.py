@@ -14,7 +14,6 @@ from emote3d.checkpoint import save_component
 from emote3d.decoders.regression import RegressionDecoder
 from emote3d.latents.condition import EmoteCondition
 from emote3d.latents.speech import SpeechEncoder
-from emote3d.perception.networks import LandmarkEmotionNet
 from emote3d.prior.flint import FlintConfig, FlintDecoder
 from emote3d.training.clip_batches import ClipSource, FaceBatch
 from emote3d.training.faces import FacePoser, FaceShapes, directions_apart, masked_mean, masked_vertex_error
@@ -142,17 +141,6 @@ class EmoteTask(StepwiseTask):
                 "emotion_exchanged": self._feelings_apart(swapped, batch.valid, partner, batch.partner_valid),
             }
         return losses
-
-    def exchanged_accuracy(self, batch: FaceBatch) -> float | None:
-        """Share of exchanged clips in which our emotion network sees the condition's emotion; None for another network."""
-        perceivers = self._perceivers[0]
-        if perceivers is None or self._eyes is None or not isinstance(perceivers.emotion, LandmarkEmotionNet):
-            return None
-        with torch.no_grad():
-            content = self.net.hear(batch.waveform, batch.expression.shape[1])
-            swapped = self._posed(self.net.perform(content, exchanged(batch)), batch)
-            logits, _ = perceivers.emotion(self._eyes.see(swapped, "landmarks"), batch.valid)
-        return float((logits.argmax(dim=1) == batch.partner_labels[:, 0]).float().mean())
 
     def _posed(self, motion: Tensor, batch: FaceBatch) -> FaceShapes:
         return self.poser.pose(motion[..., :-3], motion[..., -3:], batch.shape)

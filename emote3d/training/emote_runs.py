@@ -143,7 +143,7 @@ def _new_net(start: EmoteStart, model: BodyModel, clips: ClipSet, settings: Emot
     present = sorted({entry.subject for entry in clips.entries})
     subjects = MEAD_TRAIN_SUBJECTS if set(present) <= set(MEAD_TRAIN_SUBJECTS) else tuple(present)
     condition = EmoteCondition(EmoteConditionConfig(subjects=subjects, basis=model.basis))
-    latents = SpeechEncoder(SpeechEncoderConfig(feature_d=audio.config.d, emotion_hidden_d=0))
+    latents = SpeechEncoder(SpeechEncoderConfig(feature_d=audio.config.d))
     decoder = RegressionDecoder(
         RegressionConfig(condition_d=condition.config.d, latent_d=config.d, frames_per_latent=config.frames_per_latent)
     )

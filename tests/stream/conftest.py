@@ -32,7 +32,7 @@ def tiny() -> LiveModel:
     )  # fmt: skip
     prior = MotionVAE(LiveFlintConfig(channels=CHANNELS, d=12, heads=2, feedforward_d=8, past_latents=5))
     prior.train()(torch.randn(4, 40, CHANNELS), torch.randn(4, 40, 12))
-    latents = SpeechEncoder(SpeechEncoderConfig(feature_d=16, content_d=8, emotion_hidden_d=4))
+    latents = SpeechEncoder(SpeechEncoderConfig(feature_d=16, content_d=8))
     return LiveModel(audio, latents, RegressionDecoder(decoder), prior)
 
 

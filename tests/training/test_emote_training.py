@@ -58,7 +58,7 @@ def _task(source: ClipSource, poser: FacePoser, settings: EmoteTraining) -> Emot
     condition = EmoteCondition(EmoteConditionConfig())
     net = EmoteNet(
         ResampledWav2Vec(TINY_WAV2VEC),
-        SpeechEncoder(SpeechEncoderConfig(feature_d=32, content_d=32, emotion_hidden_d=0)),
+        SpeechEncoder(SpeechEncoderConfig(feature_d=32, content_d=32)),
         condition,
         RegressionDecoder(RegressionConfig(condition_d=43, content_d=32, style_d=32, feedforward_d=32, latent_d=32)),
         FlintDecoder(config),
