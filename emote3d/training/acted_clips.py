@@ -56,8 +56,11 @@ def closures(clip: TimedSpeech) -> int:
     return sum(PHONES[symbol].lip_closure == 1 for symbol in clip.phone)
 
 
-def pick_clips(corpus: Path, frames: int, emotions: Sequence[int]) -> list[ActedClip]:
+def pick_clips(corpus: Path, frames: int, emotions: Sequence[int], choice: int = 0) -> list[ActedClip]:
     """One recording for each emotion: the windows of people's voices with the most closures of the lips, two of a speaker at most.
+
+    Args:
+        choice: 0 for the first recordings of that order, 1 for the next that are in none of the former, and so on.
 
     Raises:
         Emote3DError: the speech set has too few recordings that are long enough.
@@ -72,15 +75,25 @@ def pick_clips(corpus: Path, frames: int, emotions: Sequence[int]) -> list[Acted
                 best = max(windows, key=closures)
                 found.append((closures(best), entry, best))
     found.sort(key=lambda row: (-row[0], row[1].id))
+    chosen = _first(found, emotions)
+    for _ in range(choice):
+        used = {clip.name for clip in chosen}
+        found = [row for row in found if row[1].id not in used]
+        chosen = _first(found, emotions)
+    if len(chosen) < len(emotions):
+        raise Emote3DError(
+            f"{corpus} has timed recordings of people with {frames} frames for {len(chosen)} clips; expected {len(emotions)}"
+        )
+    return chosen
+
+
+def _first(found: list[tuple[int, SpeechEntry, TimedSpeech]], emotions: Sequence[int]) -> list[ActedClip]:
+    """The first recordings, two of a speaker at most; fewer than emotions where there are no more."""
     chosen: list[ActedClip] = []
     for _, entry, speech in found:
         if len(chosen) < len(emotions) and sum(clip.speaker == entry.speaker for clip in chosen) < _EACH_SPEAKER:
             emotion = emotions[len(chosen)]
             chosen.append(ActedClip(name=entry.id, speech=speech, emotion=emotion, speaker=entry.speaker))
-    if len(chosen) < len(emotions):
-        raise Emote3DError(
-            f"{corpus} has timed recordings of people with {frames} frames for {len(chosen)} clips; expected {len(emotions)}"
-        )
     return chosen
 
 

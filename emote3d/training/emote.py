@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +165,17 @@ class EmoteTask(StepwiseTask):
         return directions_apart(net.feel(self._eyes.see(ours, net.sight), valid), target).mean()
 
     def configure_optimizers(self) -> Any:
-        """Adam without a schedule, on what is not frozen."""
+        """Adam on what is not frozen; without a schedule unless the settings have one."""
         learning = [value for value in self.net.parameters() if value.requires_grad]
-        return torch.optim.Adam(learning, lr=self.settings.learning_rate)
+        optimizer = torch.optim.Adam(learning, lr=self.settings.learning_rate)
+        if not self.settings.decay_steps:
+            return optimizer
+        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": fall, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Share of the learning rate that is left at a step."""
+        return 0.5 + 0.5 * math.cos(math.pi * min(step / self.settings.decay_steps, 1.0))
 
 
 def exchanged(batch: FaceBatch) -> Int[Tensor, "batch 3"]:

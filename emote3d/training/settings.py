@@ -72,6 +72,8 @@ class EmoteTraining:
     """Clips in a batch, of all processes together."""
     frames: int = 64
     learning_rate: float = 1e-4
+    decay_steps: int = 0
+    """Steps over which the learning rate falls to zero, as a cosine; 0: it stays, as published."""
     dropout: float = 0.1
     """Of wav2vec2's transformer in stage 1."""
     vertex_weight: float = 1e6
