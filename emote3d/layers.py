@@ -14,22 +14,29 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
+def alibi_slopes(heads: int) -> Float[Tensor, "heads"]:
+    """`2^(-8(h+1)/heads)`; where heads are no power of two, those of the power below and every other one of the power above."""
+    below = 2 ** (heads.bit_length() - 1)
+    exponents = [8 * (head + 1) / below for head in range(below)]
+    exponents += [4 * (2 * head + 1) / below for head in range(heads - below)]
+    return 2.0 ** -torch.tensor(exponents)
+
+
 def alibi_bias(heads: int, frames: int, period: int = 1) -> Float[Tensor, "heads frames frames"]:
-    """Additive attention bias `-2^(-8(h+1)/heads) * floor(|i-j| / period)`, symmetric in time.
+    """Additive attention bias `-slope * floor(|i-j| / period)`, symmetric in time.
 
     FLINT uses period 1, EMOTE's decoder period 30 (Press et al. 2022; FaceFormer's "future" variant).
     """
-    slopes = 2.0 ** (-8.0 * torch.arange(1, heads + 1) / heads)
     steps = torch.arange(frames)
     distance = torch.div((steps[:, None] - steps[None, :]).abs(), period, rounding_mode="floor")
-    return -slopes[:, None, None] * distance
+    return -alibi_slopes(heads)[:, None, None] * distance
 
 
 def distance_bias(
     heads: int, query_at: Float[Tensor, "queries"], key_at: Float[Tensor, "keys"]
 ) -> Float[Tensor, "heads queries keys"]:
-    """Additive attention bias `-2^(-8(h+1)/heads) * |t_i - t_j|` between tokens at any times (ALiBi off the grid)."""
-    slopes = 2.0 ** (-8.0 * torch.arange(1, heads + 1, device=query_at.device) / heads)
+    """Additive attention bias `-slope * |t_i - t_j|` between tokens at any times (ALiBi off the grid)."""
+    slopes = alibi_slopes(heads).to(query_at.device)
     return -slopes[:, None, None] * (query_at[:, None] - key_at[None, :]).abs()
 
 
