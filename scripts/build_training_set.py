@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from emote3d.data.corpus import SpeechEntry, append_index, read_clips, write_clips
-from emote3d.data.recordings import READERS
+from emote3d.data.readers import READERS
 from emote3d.data.synthesis import RECORDED_VOICES
 from emote3d.data.synthetic_set import Order, make_clips, plan_orders
 from emote3d.data.texts import load_sentences

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -28,7 +28,7 @@ ALIGNER_DELAY_S: Final = 0.006
 """Median lead of the aligner over EmoDB's hand labels."""
 ASTERISK_TEXTS: Final = Path("/usr/share/doc")
 """Where asterisk-core-sounds-{en,es,fr,it,ru} put the texts of the prompts."""
-_VOICES: Final = {
+VOICES: Final = {
     "en": ("en_US_f_Allison", "en-us"),
     "es": ("es_MX_f_Allison", "es-419"),
     "fr": ("fr_CA_f_June", "fr-fr"),
@@ -90,7 +90,7 @@ def trusted(alignment: Alignment, language: str) -> bool:
     return alignment.score >= lowest and alignment.longest_phone_s <= _LONGEST_PHONE_S
 
 
-def _clip(
+def recorded_clip(
     source: str, stem: str, speech: TimedSpeech, *, speaker: str, language: str, timed: bool,
     emotion: str | None = None, heldout: bool = False,
 ) -> SpeechClip:  # fmt: skip
@@ -109,7 +109,7 @@ def _clip(
     return SpeechClip(entry=entry, speech=speech)
 
 
-def _aligned(waveform: np.ndarray, words: list[str], language: str) -> tuple[TimedSpeech, bool]:
+def align_or_leave(waveform: np.ndarray, words: list[str], language: str) -> tuple[TimedSpeech, bool]:
     """The clip with phones when they can be trusted, else without."""
     alignment = _aligner(language).align(waveform, words, ALIGNER_DELAY_S)
     if alignment is None or not trusted(alignment, language):
@@ -130,7 +130,7 @@ def _asterisk_words(language: str) -> dict[str, list[str]]:
 
 def asterisk_clips(language: str) -> Iterator[SpeechClip]:
     """The prompts of one of Debian's Asterisk voices; Italian, Russian and the English `demo-*` only measure."""
-    voice, code = _VOICES[language]
+    voice, code = VOICES[language]
     folder, texts = ASTERISK / voice, _asterisk_words(language)
     for path in sorted(folder.rglob("*.g722")):
         name = str(path.relative_to(folder).with_suffix(""))
@@ -139,10 +139,10 @@ def asterisk_clips(language: str) -> Iterator[SpeechClip]:
         waveform = read_sound(path)
         if len(waveform) < 0.3 * SPEECH_RATE:
             continue
-        speech, timed = _aligned(waveform, texts[name], code) if texts.get(name) else (untimed(waveform), False)
+        speech, timed = align_or_leave(waveform, texts[name], code) if texts.get(name) else (untimed(waveform), False)
         stem = f"asterisk-{language}-{name.replace('/', '_')}"
         heldout = language in _MEASURED_LANGUAGES or (language == "en" and name.startswith("demo-"))
-        yield _clip("asterisk", stem, speech, speaker=voice, language=code, timed=timed, heldout=heldout)
+        yield recorded_clip("asterisk", stem, speech, speaker=voice, language=code, timed=timed, heldout=heldout)
 
 
 def ljspeech_clips(data: Path) -> Iterator[SpeechClip]:
@@ -154,8 +154,8 @@ def ljspeech_clips(data: Path) -> Iterator[SpeechClip]:
     for path in sorted((data / "ljspeech").glob("*.wav")):
         waveform = read_sound(path)
         words = spoken_words(texts.get(path.stem, ""))
-        speech, timed = _aligned(waveform, words, "en-us") if words else (untimed(waveform), False)
-        yield _clip("ljspeech", path.stem, speech, speaker="lj", language="en-us", timed=timed)
+        speech, timed = align_or_leave(waveform, words, "en-us") if words else (untimed(waveform), False)
+        yield recorded_clip("ljspeech", path.stem, speech, speaker="lj", language="en-us", timed=timed)
 
 
 def emodb_clips(data: Path) -> Iterator[SpeechClip]:
@@ -168,7 +168,7 @@ def emodb_clips(data: Path) -> Iterator[SpeechClip]:
         emotion = _EMODB_EMOTIONS[path.stem[5]]
         heldout = speaker in _EMODB_HELDOUT
         stem = f"emodb-{path.stem}"
-        yield _clip(
+        yield recorded_clip(
             "emodb",
             stem,
             speech,
@@ -184,21 +184,11 @@ def mfa_clips(data: Path) -> Iterator[SpeechClip]:
     """The recording with a TextGrid, for measuring."""
     waveform = read_sound(data / "mfa" / "acoustic_corpus.wav")
     speech = textgrid_speech(waveform, data / "mfa" / "acoustic_corpus.TextGrid")
-    yield _clip("mfa", "mfa-acoustic_corpus", speech, speaker="mfa", language="en-us", timed=True, heldout=True)
+    yield recorded_clip("mfa", "mfa-acoustic_corpus", speech, speaker="mfa", language="en-us", timed=True, heldout=True)
 
 
 def facegood_clips(data: Path) -> Iterator[SpeechClip]:
     """The Mandarin takes, whose face curves lie beside them; without text."""
     for path in sorted((data / "facegood" / "wav").glob("*.wav")):
         speech, heldout = untimed(read_sound(path)), path.stem in _FACEGOOD_HELDOUT
-        yield _clip("facegood", path.stem, speech, speaker="facegood", language="cmn", timed=False, heldout=heldout)
-
-
-READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
-    **{f"asterisk-{language}": lambda _, language=language: asterisk_clips(language) for language in _VOICES},
-    "ljspeech": ljspeech_clips,
-    "emodb": emodb_clips,
-    "mfa": mfa_clips,
-    "facegood": facegood_clips,
-}
-"""Readers of the recordings by name; each takes the folder of recordings."""
+        yield recorded_clip("facegood", path.stem, speech, speaker="facegood", language="cmn", timed=False, heldout=heldout)

@@ -35,6 +35,8 @@ _APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
 _SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
+_SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.08}
+"""Widths for what people move more slowly than that (set on the training parts of FACEGOOD)."""
 _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""
 _POSTURE_S = 0.7
@@ -55,6 +57,7 @@ _MOUTH = _mask("mouth", "jaw", "tongue", "cheekPuff")
 _MOUTH[JAW] = True
 _JAW_MOVES = _JAWS.clone()
 _JAW_MOVES[JAW] = True
+_WIDTHS_S = ((_JAW_MOVES, _SETTLED_JAW_S), *((_mask(name), width_s) for name, width_s in _SLOW_S.items()))
 _LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
 _RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
 _JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
@@ -85,8 +88,10 @@ def articulate(channels: Channels, neutral: Channels, jaw: Frames, lips: Frames)
 
 def settle(channels: Channels, fps: float) -> Channels:
     """Take the trembling out of decoded motion; the jaw, which shuts the lips, is smoothed least."""
-    jaws = _gaussian(channels, _SETTLED_JAW_S * fps)
-    return torch.where(_JAW_MOVES, jaws, _gaussian(channels, _SETTLED_S * fps))
+    settled = _gaussian(channels, _SETTLED_S * fps)
+    for moves, width_s in _WIDTHS_S:
+        settled[:, moves] = _gaussian(channels[:, moves], width_s * fps)
+    return settled
 
 
 def rest(channels: Channels, neutral: Channels, loudness: Frames, fps: float) -> Channels:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, resample_features
+from emote3d.body import open_avatar
 from emote3d.data.acting import act
 from emote3d.decoders.face import EXPRESSION
 from emote3d.decoders.regression import RegressionDecoder
@@ -22,6 +23,7 @@ from emote3d.names import ARKIT_52, EMOTIONS
 from emote3d.prior.flint import MotionVAE
 from emote3d.training.geometry import FaceGeometry
 from emote3d.training.hearing import Hearing, heard
+from emote3d.training.onlookers import Onlookers
 from emote3d.training.real_takes import RealTakes, take_losses
 from emote3d.training.run import Schedule, one_cycle
 from emote3d.training.tape import FPS, TapeWindow, disturb
@@ -48,6 +50,8 @@ class FaceTraining(Schedule):
     takes: Path | None = None
     """Folder of FACEGOOD's takes: jaw and rounding are then correlated with real motion as well."""
     take_batch: int = 6
+    seen_weight: float = 0.0
+    """Weight of what lip reader and emotion network see of the performance (stage 2); 0 leaves them out."""
 
 
 def draw_direction(
@@ -181,6 +185,7 @@ class DecoderTask(_FaceTask):
         prior.requires_grad_(False)
         audio.requires_grad_(settings.tune_encoder)
         self.hearing = Hearing(audio.config) if settings.tune_encoder else None
+        self.onlookers = Onlookers(open_avatar()) if settings.seen_weight else None
         takes = RealTakes(settings.takes) if settings.takes else None
         self.take_windows = takes and takes.windows(settings.take_batch, settings.seconds, self.rng)
 
@@ -209,8 +214,12 @@ class DecoderTask(_FaceTask):
         condition, motion = perform(batch, self.rng)
         with torch.set_grad_enabled(self.settings.tune_encoder):
             features = self.audio(disturb(batch.mel, self.noise))
-        losses = motion_losses(self.performed(features, condition), motion, self.face)
+        made = self.performed(features, condition)
+        losses = motion_losses(made, motion, self.face)
         total = weighted(losses)
+        if self.onlookers is not None:
+            seen = self.onlookers.losses(made, motion)
+            total, losses = total + self.settings.seen_weight * sum(seen.values()), losses | seen
         if self.hearing is not None:
             told = self.hearing(features, batch)
             total, losses = total + heard(told), losses | told

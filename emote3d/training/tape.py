@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from emote3d.audio.encoder import CompactEncoderConfig, LogMel, speech_level
 from emote3d.data.augment import augment
@@ -22,9 +22,16 @@ from emote3d.data.timed import TimedSpeech, load_timed
 FPS = 30
 _GRID_S = 0.1
 """Clips are cut to this length's multiples, so that mel, feature and motion frames begin together."""
+_MEL_S = 0.01
+_TAIL_FRAMES = 60
+"""Mel frames that a room's tail lasts."""
+_TELEPHONE_BINS = (7, 58)
+"""Mel bins that a telephone passes, 300 to 3400 Hz."""
+_TELEPHONE_SHARE = 0.12
 SYNTHETIC = ("espeak-ng", "flite", "festival")
-PEOPLE_TIMES = 5
-"""Recordings of people are rarer than synthetic voices and count more."""
+_PEOPLE_TIMES = {"tuxpaint": 2, "fillets": 2}
+"""Recordings of people are rarer than synthetic voices and count more: so often a pass, by source; others `_FEW_TIMES`."""
+_FEW_TIMES = 5
 _MEMBERS = ("mel", "phone", "articulation", "accent", "loudness")
 
 
@@ -69,10 +76,15 @@ def _augmented(clip: TimedSpeech, rng: np.random.Generator) -> TimedSpeech:
     return replace(clip, waveform=waveform, **times)
 
 
+def times_on_tape(source: str) -> int:
+    """How often a clip goes onto the tape in a pass."""
+    return 1 if source in SYNTHETIC else _PEOPLE_TIMES.get(source, _FEW_TIMES)
+
+
 def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
     """Write the tape of a speech set (see `scripts/build_training_set.py`); pass 0 is clean, later ones augmented.
 
-    Recordings of people are on it `PEOPLE_TIMES` a pass, the repeats augmented. Clips held out or without phone times
+    Recordings of people are on it several times a pass, the repeats augmented. Clips held out or without phone times
     are left out. Returns the hours of audio on the tape.
     """
     log_mel = LogMel(CompactEncoderConfig())
@@ -81,7 +93,7 @@ def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: in
     rng = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in _MEMBERS}
     for number in range(passes):
-        takes = [(e.id, n) for e in entries for n in range(1 if e.source in SYNTHETIC else PEOPLE_TIMES)]
+        takes = [(e.id, n) for e in entries for n in range(times_on_tape(e.source))]
         for index in rng.permutation(len(takes)):
             name, repeat = takes[index]
             clip = load_timed(corpus / f"{name}.npz")
@@ -117,7 +129,8 @@ class Tape:
 def disturb(
     mel: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator
 ) -> Float[Tensor, "batch mel_frames mels"]:
-    """Another voice, room level and microphone: warp the mel axis, tilt it, add noise and other speech, mask bands."""
+    """Another voice, room and microphone: warp the mel axis, tilt it, smear it, add noise that comes and goes and other
+    speech, keep a telephone's band, mask bands. Where this changes the level of the speech, it is subtracted anew."""
     batch, frames, mels = mel.shape
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -127,16 +140,47 @@ def disturb(
     low = position.long().clamp(max=mels - 2)
     index = low[:, None].expand(-1, frames, -1)
     mel = torch.lerp(mel.gather(2, index), mel.gather(2, index + 1), (position - low).clamp(max=1)[:, None])
-    curve = torch.nn.functional.interpolate(
+    level = _levels(mel)
+    curve = nn.functional.interpolate(
         torch.randn(batch, 1, 6, generator=generator), mels, mode="linear", align_corners=True
     )
-    mel = mel + uniform(0, 1.0, 1, 1) * curve + uniform(-0.7, 0.5, 1, 1)
-    noise_level = uniform(-11.0, -1.8, 1, 1)
+    power = in_room((mel + uniform(0, 1.0, 1, 1) * curve).exp(), generator)
+    swell = nn.functional.interpolate(
+        torch.randn(batch, 1, 2 + frames // 40, generator=generator), frames, mode="linear", align_corners=True
+    )
+    noise_level = uniform(-11.0, -1.5, 1, 1) + uniform(0, 1.2, 1, 1) * swell.transpose(1, 2)
     noise = noise_level + 0.8 * curve.roll(1, 0) + 0.5 * torch.randn(mel.shape, generator=generator)
-    babble = mel.roll(1, 0) + uniform(-14.0, -2.5, 1, 1)
-    mel = torch.logaddexp(torch.logaddexp(mel, noise), babble)
+    babble = power.roll(1, 0) * uniform(-14.0, -2.5, 1, 1).exp()
+    mel = (power + noise.exp() + babble).log()
+    bins = torch.arange(mels)
+    cut = (bins < _TELEPHONE_BINS[0]) | (bins >= _TELEPHONE_BINS[1])
+    mel = torch.where(cut & (uniform(0, 1, 1, 1) < _TELEPHONE_SHARE), mel - uniform(6, 14, 1, 1), mel)
+    mel = mel - (_levels(mel) - level)[:, None, None] + uniform(-0.4, 0.4, 1, 1)
     start = torch.randint(0, mels, (batch, 1), generator=generator)
     width = torch.randint(0, 12, (batch, 1), generator=generator)
-    bins = torch.arange(mels)
     masked = (bins >= start) & (bins < start + width)
     return mel.masked_fill(masked[:, None], -6.0)
+
+
+def _levels(mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch"]:
+    """Loudness of the speech in each row, as `speech_level` has it of a recording."""
+    return torch.quantile(mel.mean(dim=2), 0.95, dim=1)
+
+
+def in_room(
+    power: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator, share: float = 0.35
+) -> Float[Tensor, "batch mel_frames mels"]:
+    """Put a share of the rows of mel power into rooms: each frame decays over the next, by 60 dB in 0.15 to 0.8 s, all of
+    its tail 0 to 12 dB below the direct sound."""
+    batch = len(power)
+    rooms, decay_s, late_db = torch.rand(3, batch, generator=generator)
+    rows = torch.nonzero(rooms < share)[:, 0]
+    if not len(rows):
+        return power
+    lag_s = _MEL_S * torch.arange(1, _TAIL_FRAMES + 1)
+    tail = torch.exp(-13.8 * lag_s / (0.15 + 0.65 * decay_s[rows])[:, None])
+    tail = tail / tail.sum(1, keepdim=True) * 10 ** (-1.2 * late_db[rows])[:, None]
+    kernel = torch.cat([tail.flip(1), torch.ones(len(rows), 1)], dim=1)
+    padded = nn.functional.pad(power[rows].permute(2, 0, 1), (_TAIL_FRAMES, 0))
+    reverberant = nn.functional.conv1d(padded, kernel[:, None], groups=len(rows))
+    return power.index_copy(0, rows, reverberant.permute(1, 2, 0))

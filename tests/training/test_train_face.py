@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from emote3d import Direction, Emote3D
 from emote3d.audio.encoder import CompactEncoderConfig
@@ -17,7 +18,7 @@ from emote3d.decoders.regression import RegressionConfig
 from emote3d.prior.flint import FlintConfig
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.run import Schedule
-from emote3d.training.tape import PEOPLE_TIMES, Tape
+from emote3d.training.tape import Tape, disturb, in_room, times_on_tape
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -48,7 +49,26 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recordings_of_people_count_more(tape: Path):
     seconds = Tape(tape).seconds
-    assert abs(seconds - 4 * (1 + PEOPLE_TIMES)) < 6  # augmentation changes the speed of the repeats
+    assert abs(seconds - 4 * (1 + times_on_tape("asterisk"))) < 6  # augmentation changes the speed of the repeats
+
+
+def test_disturbed_speech_keeps_its_level(tape: Path):
+    batch = next(Tape(tape).windows(32, 4, np.random.default_rng(0)))
+    heard = disturb(batch.mel, torch.Generator().manual_seed(0))
+    levels = [torch.quantile(mel.mean(2), 0.95, dim=1) for mel in (batch.mel, heard)]
+    assert heard.isfinite().all() and (heard - batch.mel).abs().mean() > 0.5
+    assert (levels[1] - levels[0]).abs().max() < 1.5  # masked bands move it a little
+
+
+def test_a_room_adds_a_tail_and_nothing_before():
+    power = torch.full((64, 100, 2), 1e-5)
+    power[:, 20] = 1.0
+    changed = in_room(power, torch.Generator().manual_seed(0), share=0.5)
+    rooms = (changed != power).any(dim=2).any(dim=1)
+    assert 16 < int(rooms.sum()) < 48
+    assert torch.allclose(changed[:, :21], power[:, :21], rtol=0.02, atol=2e-5)
+    tail = changed[rooms, 21:, 0]
+    assert (tail[:, 0] > 1e-3).all() and (tail[:, 0] > tail[:, 40]).all()
 
 
 def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
@@ -63,7 +83,7 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
         condition_d=CONDITION_D, content_d=16, style_d=16, heads=2, feedforward_d=16, latent_d=16, frames_per_latent=4
     )
     for refine in (False, True):
-        settings = FaceTraining(**course, tune_encoder=True, seed=int(refine))
+        settings = FaceTraining(**course, tune_encoder=True, seed=int(refine), seen_weight=float(refine))
         train_face.TrainDecoder(**stage, settings=settings, model=decoder, refine=refine).run()
     shutil.copytree(ROOT / "checkpoints" / "open-v1" / "voice", out / "voice")
     speech = load_speech(DEMO)

@@ -1,0 +1,21 @@
+"""Every set of recorded speech that the training set is made of, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from emote3d.data import game_speech, recordings
+from emote3d.data.corpus import SpeechClip
+
+READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
+    **{f"asterisk-{name}": lambda _, name=name: recordings.asterisk_clips(name) for name in recordings.VOICES},
+    **{f"tuxpaint-{name}": lambda _, name=name: game_speech.tuxpaint_clips(name) for name in game_speech.TUXPAINT_LANGUAGES},
+    **{f"fillets-{name}": lambda _, name=name: game_speech.fillets_clips(name) for name in game_speech.FILLETS_LANGUAGES},
+    "ljspeech": recordings.ljspeech_clips,
+    "emodb": recordings.emodb_clips,
+    "mfa": recordings.mfa_clips,
+    "facegood": recordings.facegood_clips,
+}
+"""Each takes the folder of recordings (`../shared/data`); those of Debian's packages do not look at it."""
