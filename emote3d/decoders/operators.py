@@ -35,7 +35,7 @@ _APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
 _SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
-_SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.08}
+_SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.1}
 """Widths for what people move more slowly than that (set on the training parts of FACEGOOD)."""
 _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""

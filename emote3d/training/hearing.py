@@ -1,4 +1,4 @@
-"""What the features of sound must tell: phones, and the movements of the mouth that a phone-timed set teaches."""
+"""What the features of sound must tell: phones, prosody, and the movements of the mouth that a phone-timed set teaches."""
 
 from __future__ import annotations
 
@@ -22,21 +22,25 @@ class Hearing(nn.Module):
         self.feature_rate = config.feature_rate
         self.phones = nn.Linear(config.d, len(SYMBOLS))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
+        self.prosody = nn.Linear(config.d, 2)
 
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
-        """Phone cross-entropy at the feature rate; errors of articulation, closure and velocity at the motion rate."""
+        """Phone cross-entropy at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
+        rate."""
         phones = self.phones(features).float()
         resampled = resample_features(features, self.feature_rate, FPS, batch.accent.shape[1])
         error = self.articulation(resampled).float() - batch.articulation
+        prosody = self.prosody(resampled).float() - torch.stack([batch.accent, batch.loudness], dim=2)
         return {
             "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone),
             "articulation_mse": error.square().mean(),
             "closure_mse": error[..., _CLOSURE].square().mean(),
             "articulation_velocity": error.diff(dim=1).square().mean(),
+            "prosody_mse": prosody.square().mean(),
         }
 
 
 def heard(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    weights = {"phone_ce": 0.3, "articulation_mse": 10.0, "closure_mse": 3.0, "articulation_velocity": 10.0}
+    weights = {"phone_ce": 0.3, "articulation_mse": 10.0, "closure_mse": 3.0, "articulation_velocity": 10.0, "prosody_mse": 1.0}
     return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))
