@@ -11,8 +11,14 @@ from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
     **{f"asterisk-{name}": lambda _, name=name: recordings.asterisk_clips(name) for name in recordings.VOICES},
-    **{f"tuxpaint-{name}": lambda _, name=name: game_speech.tuxpaint_clips(name) for name in game_speech.TUXPAINT_LANGUAGES},
-    **{f"fillets-{name}": lambda _, name=name: game_speech.fillets_clips(name) for name in game_speech.FILLETS_LANGUAGES},
+    **{
+        f"tuxpaint-{name}": lambda _, name=name: game_speech.tuxpaint_clips(name)
+        for name in game_speech.TUXPAINT_LANGUAGES
+    },
+    **{
+        f"fillets-{name}": lambda _, name=name: game_speech.fillets_clips(name)
+        for name in game_speech.FILLETS_LANGUAGES
+    },
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
     "mfa": recordings.mfa_clips,

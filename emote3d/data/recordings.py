@@ -191,4 +191,6 @@ def facegood_clips(data: Path) -> Iterator[SpeechClip]:
     """The Mandarin takes, whose face curves lie beside them; without text."""
     for path in sorted((data / "facegood" / "wav").glob("*.wav")):
         speech, heldout = untimed(read_sound(path)), path.stem in _FACEGOOD_HELDOUT
-        yield recorded_clip("facegood", path.stem, speech, speaker="facegood", language="cmn", timed=False, heldout=heldout)
+        yield recorded_clip(
+            "facegood", path.stem, speech, speaker="facegood", language="cmn", timed=False, heldout=heldout
+        )

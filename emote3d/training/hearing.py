@@ -42,5 +42,11 @@ class Hearing(nn.Module):
 
 def heard(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    weights = {"phone_ce": 0.3, "articulation_mse": 10.0, "closure_mse": 3.0, "articulation_velocity": 10.0, "prosody_mse": 1.0}
+    weights = {
+        "phone_ce": 0.3,
+        "articulation_mse": 10.0,
+        "closure_mse": 3.0,
+        "articulation_velocity": 10.0,
+        "prosody_mse": 1.0,
+    }
     return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
         condition_d=CONDITION_D, content_d=16, style_d=16, heads=2, feedforward_d=16, latent_d=16, frames_per_latent=4
     )
     for refine in (False, True):
-        settings = FaceTraining(**course, tune_encoder=True, seed=int(refine), seen_weight=float(refine))
+        settings = replace(FaceTraining(**course), tune_encoder=True, seed=int(refine), seen_weight=float(refine))
         train_face.TrainDecoder(**stage, settings=settings, model=decoder, refine=refine).run()
     shutil.copytree(ROOT / "checkpoints" / "open-v1" / "voice", out / "voice")
     speech = load_speech(DEMO)
