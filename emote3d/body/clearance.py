@@ -10,18 +10,14 @@ from emote3d.body.kinematics import JOINT, Skeleton
 from emote3d.body.torso import Torso, hand_points
 from emote3d.rotations import axis_angle_to_matrix
 
-_MARGIN_M = 0.02
-"""Half a finger's thickness and what the smoothing gives away, beyond which a hand counts as outside."""
-_ROUNDS = 3
-_SMOOTH_FRAMES = 2.0
-
-
-def _smoothed(x: Float[Tensor, "frames 3"]) -> Float[Tensor, "frames 3"]:
-    """Gaussian over time."""
-    radius = int(3 * _SMOOTH_FRAMES)
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1).to(x) / _SMOOTH_FRAMES) ** 2)
-    padded = torch.nn.functional.pad(x.T[:, None], (radius, radius), mode="replicate")
-    return torch.nn.functional.conv1d(padded, (kernel / kernel.sum())[None, None])[:, 0].T
+_MARGIN_M, _SOFTNESS = 0.024, 0.15
+"""Distance of a hand's points from the trunk, half a finger's thickness and more, and how early the push sets in."""
+_LEFT_MARGIN_M, _LEFT_SOFTNESS, _LEFT_ROUNDS = 0.014, 0.06, 2
+"""The same for what one shift of the whole hand leaves inside, which is seen to frame by frame."""
+_FARTHEST = 8
+"""How much more a shift that is far counts: about as the farthest alone, but without a jump from one to another."""
+_AROUND_FRAMES = 6
+"""Frames before and after a touch in which the hand gives way. What happens in a frame depends on no others."""
 
 
 def _turn(start: Float[Tensor, "frames 3"], end: Float[Tensor, "frames 3"]) -> Float[Tensor, "frames 3 3"]:
@@ -64,19 +60,37 @@ def move_wrist(
 def clear_hands(
     skeleton: Skeleton, torso: Torso, rotations: Float[Tensor, "frames 55 3 3"]
 ) -> Float[Tensor, "frames 55 3 3"]:
-    """Bring hands that touch the trunk to its surface."""
-    chest = JOINT["spine3"]
-    for _ in range(_ROUNDS):
-        for side in ("left", "right"):
-            turned, joints_m = skeleton.posed(rotations)
-            points = (hand_points(skeleton, turned, joints_m, side) - joints_m[:, None, chest]) @ turned[:, chest]
-            shifts = torso.pushed_out(points, _MARGIN_M) - points
-            inside = torso.depth_m(points) > 0
-            close = inside | (shifts.norm(dim=-1) > 0.002)
-            if not close.any():
-                continue
-            deepest = shifts.norm(dim=-1).argmax(dim=1)
-            shift = shifts.gather(1, deepest[:, None, None].expand(-1, 1, 3))[:, 0]
-            shift = _smoothed(shift)
-            rotations = move_wrist(skeleton, rotations, side, (turned[:, chest] @ shift[..., None])[..., 0])
+    """Bring hands that touch the trunk out of it, or nearly touch it a little away, without haste."""
+
+    def away(side: str, margin_m: float, softness: float, around: int) -> Float[Tensor, "frames 55 3 3"]:
+        turned, joints_m = skeleton.posed(rotations)
+        chest = turned[:, JOINT["spine3"]]
+        points = (hand_points(skeleton, turned, joints_m, side) - joints_m[:, None, JOINT["spine3"]]) @ chest
+        shift = _early(_common(torso.pushed_out(points, margin_m, softness) - points), around)
+        near = shift.norm(dim=-1) > 0
+        moved = rotations.clone()
+        if near.any():
+            moved[near] = move_wrist(skeleton, rotations[near], side, (chest @ shift[..., None])[near, :, 0])
+        return moved
+
+    for side in ("left", "right"):
+        rotations = away(side, _MARGIN_M, _SOFTNESS, _AROUND_FRAMES)
+        for _ in range(_LEFT_ROUNDS):
+            rotations = away(side, _LEFT_MARGIN_M, _LEFT_SOFTNESS, 0)
     return rotations
+
+
+def _common(shifts_m: Float[Tensor, "frames points 3"]) -> Float[Tensor, "frames 3"]:
+    """One shift for a whole hand: that of the points that are pushed far."""
+    weight = shifts_m.norm(dim=-1, keepdim=True) ** _FARTHEST
+    return (weight * shifts_m).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-60)
+
+
+def _early(shift_m: Float[Tensor, "frames 3"], around: int) -> Float[Tensor, "frames 3"]:
+    """Nowhere less than the shift, but growing and fading over the frames around: a norm over time that is mostly the largest."""
+    at = torch.arange(-around, around + 1).to(shift_m) / (around + 1)
+    window = (1 - at**2) ** (3 * _FARTHEST)
+    size = shift_m.norm(dim=-1, keepdim=True)
+    powers = torch.cat([size**_FARTHEST, size ** (_FARTHEST - 1) * shift_m], dim=1)
+    summed = torch.nn.functional.conv1d(powers.T[:, None], window[None, None], padding=around)[:, 0].T
+    return summed[:, 1:] / summed[:, :1].clamp_min(1e-60) ** (1 - 1 / _FARTHEST)

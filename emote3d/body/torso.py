@@ -15,6 +15,8 @@ _TRUNK = ("pelvis", "spine1", "spine2", "spine3", "left_collar", "right_collar",
 _STEP_M = 0.03
 _LOWEST_M = 0.12
 """The trunk ends so far below the pelvis joint."""
+_END_M = 0.08
+"""Height over which what pushes hands out fades beyond the margin at the trunk's ends."""
 _KNUCKLES = ("index1", "middle1", "ring1", "pinky1", "thumb2")
 _TIPS = ("index3", "middle3", "ring3", "pinky3", "thumb3")
 _TIP_LENGTH = 0.9
@@ -70,14 +72,22 @@ class Torso:
         level = ((points_m[..., 0] / width) ** 2 + ((points_m[..., 2] - middle) / depth) ** 2).sqrt()
         return ((1 - level) * torch.minimum(width, depth)).clamp_min(0) * (beyond <= 0)
 
-    def pushed_out(self, points_m: Float[Tensor, "*batch 3"], margin_m: float) -> Float[Tensor, "*batch 3"]:
-        """Points moved level, away from the trunk's axis, until they are `margin_m` outside; smooth near the surface."""
+    def pushed_out(
+        self, points_m: Float[Tensor, "*batch 3"], margin_m: float, softness: float
+    ) -> Float[Tensor, "*batch 3"]:
+        """Points moved level, away from the trunk's axis, until they are `margin_m` outside.
+
+        Smooth in the place of a point, so that a path without corners stays one: the push sets in `softness` (a share of the
+        trunk's size) before the margin, and fades out beyond the trunk's ends.
+        """
         width, depth, middle, beyond = self._slices(points_m[..., 1])
         flat = torch.stack([points_m[..., 0], points_m[..., 2] - middle], dim=-1)
-        axes = torch.stack([width, depth], dim=-1) + (margin_m - beyond[..., None]).clamp_min(0)
+        fade = 0.5 + 0.5 * torch.cos(torch.pi * ((beyond - margin_m) / _END_M).clamp(0, 1))
+        axes = ((torch.stack([width, depth], dim=-1) + margin_m) * fade[..., None]).clamp_min(1e-3)
         level = (flat / axes).square().sum(-1, keepdim=True).sqrt().clamp_min(1e-3)
-        wanted = level + 0.05 * torch.nn.functional.softplus((1 - level) / 0.05)
-        scaled = flat * torch.where(beyond[..., None] < margin_m, wanted / level, torch.ones_like(level))
+        nearness = ((1 - level) / softness).clamp(-1, 1) / 2 + 0.5
+        push = torch.where(level < 1 - softness, 1 - level, softness * (2 * nearness**3 - nearness**4))
+        scaled = flat * (1 + push / level)
         return torch.stack([scaled[..., 0], points_m[..., 1], scaled[..., 1] + middle], dim=-1)
 
 

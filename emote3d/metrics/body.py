@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import radians
-
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.signal import argrelextrema
 
+from emote3d.body.limits import excess_deg
 from emote3d.names import SMPLX_JOINTS
+from emote3d.rotations import axis_angle_to_matrix
 
 UPPER_BODY = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
 """Joints that BEAT2's beat consistency looks at: spine, neck, head, collars, arms."""
 FEET = ("left_foot", "right_foot")
 FOOT_HEIGHT_M, SLIDE_M_PER_S = 0.05, 0.1
-LARGEST_ANGLE_DEG: Mapping[str, float] = {
-    "left_knee": 160, "right_knee": 160, "left_elbow": 160, "right_elbow": 160, "left_wrist": 95, "right_wrist": 95,
-    "neck": 70, "head": 70, "spine1": 60, "spine2": 60, "spine3": 60, "left_ankle": 70, "right_ankle": 70,
-    "jaw": 40, "left_shoulder": 180, "right_shoulder": 180, "left_hip": 140, "right_hip": 140,
-    "left_collar": 50, "right_collar": 50,
-}  # fmt: skip
-"""Largest rotation away from the T-pose, degrees: ranges of the anatomy with some grace (Norkin and White, Measurement of Joint
-Motion)."""
+_ROUNDING_DEG = 1e-3
+"""Of files in single precision."""
 
 
 def l1_diversity(features: Float[np.ndarray, "frames features"]) -> float:
@@ -117,8 +111,10 @@ def foot_slide(positions_m: Float[np.ndarray, "frames 55 3"], fps: float) -> flo
 
 
 def joint_limit_violations(joints_axis_angle: Float[np.ndarray, "frames 55 3"]) -> float:
-    """Share of frames in which some joint is turned further from the T-pose than a person's can be."""
-    angle = np.linalg.norm(joints_axis_angle, axis=-1) % (2 * np.pi)
-    angle = np.minimum(angle, 2 * np.pi - angle)
-    limits = np.array([radians(LARGEST_ANGLE_DEG.get(name, 180.0)) for name in SMPLX_JOINTS])
-    return float((angle > limits + 1e-6).any(axis=1).mean())
+    """Share of frames in which some joint is turned further than a person's can be, by the limits of `emote3d.body.limits`.
+
+    The pelvis is left out: which way a body faces is no joint.
+    """
+    turns = torch.from_numpy(np.asarray(joints_axis_angle, dtype=np.float64))
+    beyond = excess_deg(axis_angle_to_matrix(turns))[:, 1:] > _ROUNDING_DEG
+    return float(beyond.any(dim=1).double().mean())

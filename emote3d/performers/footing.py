@@ -60,6 +60,7 @@ class Footing:
     ) -> tuple[Float[Tensor, "frames 55 3"], Float[Tensor, "frames 3"]]:
         rot6d = channels[:, ROTATIONS].double().unflatten(1, (-1, 6))
         rotations = clear_hands(self.skeleton, self.torso, within_limits(rot6d_to_matrix(rot6d)))
+        rotations = within_limits(rotations)
         sway_m = channels[:, TRANSLATION].double()[:, [0, 2]]
         translation_m = lowered(self.skeleton, rotations, sway_m, stance)
         rotations = plant_feet(self.skeleton, rotations, translation_m, stance.ankles_m, stance.feet)

@@ -97,6 +97,7 @@ def test_a_knee_bent_too_far_is_counted():
     turns = np.zeros((4, 55, 3))
     turns[1, SMPLX_JOINTS.index("left_knee"), 0] = np.radians(170)
     turns[2, SMPLX_JOINTS.index("left_knee"), 0] = np.radians(120)
+    turns[3, SMPLX_JOINTS.index("pelvis"), 1] = np.radians(170)  # faces the other way: no joint
     assert body.joint_limit_violations(turns) == 0.25
 
 

@@ -51,7 +51,7 @@ def test_it_gestures_without_seams_and_faults(open_body: OpenBody, tiny: LiveMod
     _, inside_mm = faults(moved, open_body.skeleton, open_body.torso)
     excess = excess_deg(rotations_of(moved))
     assert seam_ratio(moved, 30) < 3
-    assert excess[:, :25].max() < 5 and excess.max() < 15 and inside_mm < 5
+    assert excess.max() == 0 and inside_mm == 0
     assert foot_slide_cm_s(places_of(moved, open_body.skeleton), 30) < 1
     assert 10 < joint_speed_deg(moved, 30)[[16, 17, 18, 19, 20, 21]].mean() < 150
 
