@@ -23,17 +23,19 @@ import tyro
 from emote3d.audio.loudness import frame_loudness
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
 from emote3d.data.face_clips import CLIP_FPS
+from emote3d.decoders.face import face_from_channels
 from emote3d.files import atomic_path
 from emote3d.metrics.lips import LipReport, lip_report
 from emote3d.metrics.mouth import lip_gap
 from emote3d.names import EMOTIONS
 from emote3d.perception import load_emotion_net
 from emote3d.records import Speech
-from emote3d.training.acted_clips import ActedClip, pick_clips, write_acted
+from emote3d.training.acted_clips import ActedClip, performed, pick_clips, write_acted
+from emote3d.training.acted_faces import spoken_clip
 from emote3d.training.clip_batches import ClipSource, FaceBatch
 from emote3d.training.emote import EmoteNet, EmoteTask
 from emote3d.training.emote_runs import EmoteStart, load_net, open_clips, open_model, train_emote, train_flint
-from emote3d.training.faces import FacePoser, FaceShapes
+from emote3d.training.faces import FacePoser, FaceShapes, directions_apart
 from emote3d.training.perceptual import Perceivers, choose_emotion_net, choose_lip_reader
 from emote3d.training.settings import EmoteTraining, FaceData, FlintTraining, Machines
 
@@ -100,6 +102,25 @@ class Measure:
             found = [task.losses(batch) for batch in batches]
             losses = {name: float(torch.stack([one[name] for one in found]).mean()) for name in found[0]}
             return losses | self._seen(net, _by_emotion(batches[0]), self._clips)
+
+    def teacher(self) -> dict[str, float]:
+        """Losses of the exchanged half if the teacher acts every recording in every other one's emotion."""
+        spoken, count = [spoken_clip(clip.speech) for clip in self._clips], len(self._clips)
+        acted = [performed(voice, clip.emotion)[: self._frames] for voice in spoken for clip in self._clips]
+        faces = [face_from_channels(torch.from_numpy(channels).float()) for channels in acted]
+        expression, jaw = (
+            torch.stack([getattr(face, name) for face in faces]) for name in ("expression", "jaw_axis_angle")
+        )
+        seen = self._poser.pose(expression, jaw, torch.zeros(len(faces), 1)).landmarks
+        assert seen is not None
+        read = self._perceivers.lips.read(seen).unflatten(0, (count, count))
+        felt = self._perceivers.emotion.feel(seen, torch.ones(seen.shape[:2], dtype=torch.bool))
+        felt, own = felt.unflatten(0, (count, count)), torch.arange(count)
+        apart = {
+            "lip_exchanged": directions_apart(read, read[own, own][:, None]),
+            "emotion_exchanged": directions_apart(felt, felt[own, own][None]),
+        }
+        return {name: float(value.mean()) * count / (count - 1) for name, value in apart.items()}  # but with itself
 
     def _seen(self, net: EmoteNet, batch: FaceBatch, clips: list[ActedClip]) -> dict[str, float]:
         """Accuracy and closures of the tracked faces, of our own, and of every pair of a recording and another's emotion."""
@@ -214,6 +235,7 @@ def run(what: Overfit) -> dict[str, Any]:
     return {
         "options": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(what).items()},
         "clips": [{"name": clip.name, "emotion": EMOTIONS[clip.emotion]} for clip in clips],
+        "teacher": measure.teacher(),
         "figures": summary(curves),
         "curves": curves,
     }
@@ -226,16 +248,13 @@ def summary(curves: dict[str, list[dict[str, float]]]) -> dict[str, float]:
     for name in ("vertex", "lip", "emotion", "lip_exchanged", "emotion_exchanged"):
         figures[f"stage 2: {name} lowered"] = untrained[name] / after[name]
         figures[f"stage 2: {name} lowered since stage 1"] = before[name] / after[name]
+    ends = {name: rows[-1] for name, rows in curves.items()}
     for name in ("accuracy", "closure_recall"):
-        figures |= {f"{when}: exchanged {name}": row[f"exchanged_{name}"] for when, row in _rows(curves)}
+        figures |= {f"{when}: exchanged {name}": row[f"exchanged_{name}"] for when, row in ends.items()}
     figures["closure recall lost by the exchange"] = (
         before["original_closure_recall"] - after["exchanged_closure_recall"]
     )
     return {name: round(value, 4) for name, value in figures.items()}
-
-
-def _rows(curves: dict[str, list[dict[str, float]]]) -> list[tuple[str, dict[str, float]]]:
-    return [(name, rows[-1]) for name, rows in curves.items()]
 
 
 def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:

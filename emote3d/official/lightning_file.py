@@ -1,4 +1,4 @@
-"""Reads the tensors of a PyTorch Lightning checkpoint without running anything of it."""
+"""Reads the tensors of a published checkpoint without running anything of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from emote3d.bounded import read_yaml
@@ -74,16 +76,25 @@ def read_content(path: Path) -> object:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The `state_dict` of a Lightning checkpoint.
+    """The tensors of a Lightning checkpoint, of a state_dict that torch.save wrote, or of a .safetensors.
 
     Raises:
-        Emote3DError: as `read_content`, or it holds no state_dict.
+        Emote3DError: as `read_content`, or it holds something else.
     """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     content = read_content(path)
-    state = content.get("state_dict") if isinstance(content, Mapping) else None
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise Emote3DError(f"{path} holds no state_dict of tensors; expected a checkpoint that Lightning saved")
     return {str(name): value for name, value in state.items()}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise Emote3DError(f"{path} cannot be read as safetensors ({error}); copy it again") from error
 
 
 def read_settings(path: Path | None) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from emote3d.body import BodyModel
+from emote3d.checkpoint import load_component, read_manifest
 from emote3d.errors import Emote3DError
 from emote3d.perception import LipReader, MotionEmotionNet, Sight, load_emotion_net, load_lip_reader
+from emote3d.perception.pictures import PictureEmotionConfig, PictureEmotionNet, PictureLipConfig, PictureLipReader
 from emote3d.render.differentiable import FaceCamera, FixedCamera, mouth_corner
 from emote3d.training.faces import FaceShapes, need_landmarks
 
@@ -19,7 +21,7 @@ MOUTH_PIXELS, FACE_PIXELS = 96, 224
 
 
 class ScriptedNet(nn.Module):
-    """A published network as TorchScript: grey pictures in [0, 1] [batch, frames, rows, columns] to features.
+    """A network of the user as TorchScript: grey pictures in [0, 1] [batch, frames, rows, columns] to features.
 
     As a lip reader it gives [batch, frames, d], as an emotion network [batch, d] or [batch, frames, d], which is averaged.
     """
@@ -32,7 +34,10 @@ class ScriptedNet(nn.Module):
             self.net = torch.jit.load(str(path), map_location="cpu")
         except (RuntimeError, ValueError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise Emote3DError(f"{path} is no TorchScript network ({reason}); save it with torch.jit.save") from error
+            raise Emote3DError(
+                f"{path} is no TorchScript network ({reason}); save it with torch.jit.save, or bring the tensors of a "
+                "published network into a folder with emote3d import-checkpoint"
+            ) from error
         for weight in self.net.parameters():
             weight.requires_grad_(False)
 
@@ -52,13 +57,21 @@ class ScriptedNet(nn.Module):
 
 
 def choose_lip_reader(path: Path | None) -> LipReader:
-    """Ours (None or a component folder: safetensors), or a TorchScript file that looks at the mouth."""
-    return load_lip_reader(path) if path is None or path.is_dir() else ScriptedNet(path, "mouth")
+    """Ours (None), one of a component folder, or a TorchScript file that looks at the mouth."""
+    if path is None or not path.is_dir():
+        return load_lip_reader() if path is None else ScriptedNet(path, "mouth")
+    if read_manifest(path).get("class") == PictureLipReader.__name__:
+        return load_component(path, PictureLipReader, PictureLipConfig).requires_grad_(False)
+    return load_lip_reader(path)
 
 
 def choose_emotion_net(path: Path | None) -> MotionEmotionNet:
-    """Ours (None or a component folder: safetensors), or a TorchScript file that looks at the face."""
-    return load_emotion_net(path) if path is None or path.is_dir() else ScriptedNet(path, "face")
+    """Ours (None), one of a component folder, or a TorchScript file that looks at the face."""
+    if path is None or not path.is_dir():
+        return load_emotion_net() if path is None else ScriptedNet(path, "face")
+    if read_manifest(path).get("class") == PictureEmotionNet.__name__:
+        return load_component(path, PictureEmotionNet, PictureEmotionConfig).requires_grad_(False)
+    return load_emotion_net(path)
 
 
 @dataclass(frozen=True, kw_only=True)

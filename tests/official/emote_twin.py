@@ -4,6 +4,7 @@ The network is written from the facts with PyTorch's own modules, apart from eve
 """
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,14 @@ def write_twin(twin: EmoteTwin, folder: Path) -> Path:
     heads = {"nhead": sizes.flint_heads}
     (flint / "cfg.yaml").write_text(yaml.safe_dump({"model": {"sequence_decoder": heads}}))
     return model
+
+
+class Bomb:
+    """What a hostile pickle holds: it makes a file when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        """What to call, on what."""
+        return os.system, (f"touch {self.marker}",)

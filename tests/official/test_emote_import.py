@@ -1,7 +1,6 @@
 """EMOTE and FLINT checkpoints in the official layout: imported, and equal to the published code's tensors."""
 
 import json
-import os
 import pickle
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from emote3d.performers.emote import EmoteFace
 from emote3d.pipeline import Emote3D
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.records import FaceMotion, Motion, Speech
+from official.emote_twin import Bomb
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity" / "emote"
 MODELS = {"v1": "EMOTE", "v2": "EMOTE_v2"}
@@ -140,21 +140,13 @@ def test_before_the_bug_fix_the_transformer_was_not_used(tmp_path: Path):
     assert torch.allclose(face.decoder(content, condition), expected, atol=1e-5)
 
 
-class _Bomb:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch {self.marker}",)
-
-
 @pytest.mark.parametrize("where", ["callbacks", "state_dict", "bare"])
 def test_a_hostile_checkpoint_executes_nothing(where: str, tmp_path: Path):
     marker, file = tmp_path / "ran", tmp_path / "last.ckpt"
     if where == "bare":
-        file.write_bytes(pickle.dumps({"state_dict": {}, "callbacks": _Bomb(marker)}))
+        file.write_bytes(pickle.dumps({"state_dict": {}, "callbacks": Bomb(marker)}))
     else:
-        torch.save({"state_dict": {}, "epoch": 1} | {where: {"x": _Bomb(marker)}}, file)
+        torch.save({"state_dict": {}, "epoch": 1} | {where: {"x": Bomb(marker)}}, file)
     with pytest.raises(Emote3DError) as error:
         import_emote(file, tmp_path / "out")
     assert "\n" not in str(error.value)

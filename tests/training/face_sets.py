@@ -8,6 +8,8 @@ import h5py
 import numpy as np
 
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
+from emote3d.data.timed import build_timed
+from emote3d.training.acted_clips import ActedClip
 
 TINY_WAV2VEC = Wav2VecConfig(
     conv_d=(16,) * 7, d=32, layers=1, heads=2, feedforward_d=32, position_kernel=8, position_groups=2
@@ -80,3 +82,15 @@ def write_wav2vec(folder: Path) -> Path:
     torch.manual_seed(0)
     ResampledWav2Vec(TINY_WAV2VEC).model.save_pretrained(folder)
     return folder
+
+
+def acted_clip(index: int) -> ActedClip:
+    """A sound with phones, of its own pitch, in one emotion."""
+    symbols = np.random.default_rng(index).permutation(["m", "a", "p", "i", "b", "u", "f", "ɛ", "t", "ɔ"]).tolist()
+    time_s = np.arange(32 * 640) / 16000
+    pitch = 120 + 60 * index + 40 * np.floor(time_s / 0.128)
+    waveform = (6000 * np.sin(2 * np.pi * pitch * time_s)).astype(np.int16)
+    spans = [(0.128 * place, (symbol,), 0) for place, symbol in enumerate(symbols)]
+    return ActedClip(
+        name=f"clip{index}", speech=build_timed(waveform, spans), emotion=(1, 2, 3, 6)[index], speaker=f"voice{index}"
+    )
