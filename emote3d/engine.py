@@ -13,6 +13,7 @@ from emote3d.names import ARKIT_52, SMPLX_JOINTS
 from emote3d.posing import joint_rotations
 from emote3d.records import FaceMotion, Motion
 from emote3d.rotations import matrix_to_quaternion
+from emote3d.timeline import by_stretches
 from emote3d.visemes import viseme_weights
 
 
@@ -51,7 +52,7 @@ def joint_quaternions(motion: Motion, order: Literal["xyzw", "wxyz"]) -> Float[n
     `motion.face.jaw_axis_angle`.
     """
     rest = torch.zeros(len(SMPLX_JOINTS), 3)
-    wxyz = matrix_to_quaternion(joint_rotations(motion, rest, rest)).numpy()
+    wxyz = by_stretches(motion, lambda part: matrix_to_quaternion(joint_rotations(part, rest, rest))).numpy()
     turned = (wxyz[1:] * wxyz[:-1]).sum(-1) < 0
     sign = np.where(np.logical_xor.accumulate(turned, axis=0), -1.0, 1.0).astype(np.float32)
     wxyz[1:] *= sign[..., None]

@@ -140,11 +140,13 @@ class Emote3D:
                 mover.check(one)
         heard = self.face.listen(speech)
         sound = None if mover is None else mover.listen(speech)
+        said, duration_s = [spoken_in(speech, one) for one in directions], speech.duration_s
+        del speech  # an hour of it is 230 MB
         motions = [
-            self._act(replace(heard, words=spoken_in(speech, one)), one, seed, speech.duration_s, sound)
-            for one in directions
+            self._act(replace(heard, words=words), one, seed, duration_s, sound)
+            for words, one in zip(said, directions, strict=True)
         ]
-        return [resample_motion(motion, fps, speech.duration_s) for motion in motions]
+        return [resample_motion(motion, fps, duration_s) for motion in motions]
 
     def redirect(self, motion: Motion, direction: Direction, *, seed: int | None = None) -> Motion:
         """Perform what a motion was made from in another way, without the audio; a body stays as it is.

@@ -195,12 +195,14 @@ def load_npz(path: Path) -> dict[str, Callable[[], object]]:
 def _member_reader(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Callable[[], object]:
     def read() -> object:
         try:
-            return archive[key]
-        except ValueError:
-            assert archive.zip is not None
-            name = f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key
-            with archive.zip.open(name) as member:
-                return load_npy_object(BytesIO(member.read()), f"{path}: {key}")
+            try:
+                return archive[key]
+            except ValueError:  # an array of objects
+                assert archive.zip is not None
+                name = f"{key}.npy" if f"{key}.npy" in archive.zip.namelist() else key
+                with archive.zip.open(name) as member:
+                    content = BytesIO(member.read())
+            return load_npy_object(content, f"{path}: {key}")
         except DAMAGED_NPZ as error:
             raise Emote3DError(f"{path} is damaged at {key} ({error}); copy it again") from error
 

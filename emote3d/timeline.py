@@ -15,9 +15,11 @@ from emote3d.errors import Emote3DError
 from emote3d.motion import resample_motion
 from emote3d.records import BodyMotion, FaceMotion, Motion
 from emote3d.rotations import axis_angle_to_quaternion, quaternion_to_axis_angle, slerp
+from emote3d.windows import joined
 
 _SLACK = 1e-3
 """Part of a frame by which a time may miss it and still mean it."""
+_STRETCH_FRAMES = 1800
 RecordT = TypeVar("RecordT", FaceMotion, BodyMotion)
 
 
@@ -31,6 +33,15 @@ def map_frames(motion: Motion, change: Callable[[Tensor], Tensor]) -> Motion:
 def frames_of(motion: Motion, frames: slice) -> Motion:
     """Cut frames out of a motion by their index."""
     return map_frames(motion, lambda x: x[frames])
+
+
+def by_stretches(
+    motion: Motion, of: Callable[[Motion], Float[Tensor, "stretch *rest"]]
+) -> Float[Tensor, "frames *rest"]:
+    """The same as `of(motion)`, where each frame's result depends on that frame alone; in stretches, for little memory."""
+    frames = motion.frames
+    places = (slice(start, min(start + _STRETCH_FRAMES, frames)) for start in range(0, frames, _STRETCH_FRAMES))
+    return joined((of(frames_of(motion, place)) for place in places), frames)
 
 
 def slice_motion(motion: Motion, start_s: float, end_s: float | None = None) -> Motion:

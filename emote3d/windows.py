@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+def joined(parts: Iterable[Float[Tensor, "part *rest"]], at_most: int) -> Float[Tensor, "length *rest"]:
+    """Parts one after the other, `at_most` so many rows; each goes as soon as it is copied, so that they are not held twice."""
+    whole, filled = None, 0
+    for part in parts:
+        if whole is None:
+            whole = part.new_empty(at_most, *part.shape[1:])
+        whole[filled : filled + len(part)] = part
+        filled += len(part)
+    assert whole is not None
+    return whole[:filled]
 
 
 def overlapping(length: int, window: int, overlap: int) -> Iterator[slice]:

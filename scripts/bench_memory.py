@@ -2,7 +2,7 @@
 
     python scripts/bench_memory.py [--minutes 5,20] [--verbs animate,render] [--size 512x512] [--view face]
 
-The recording is the demo's, over and over. Each verb runs in a process of its own; its memory is looked at twice a second.
+The recording is the demo's, over and over. Each verb runs in a process of its own; its memory is looked at twice a second, its peak is the system's word.
 """
 
 from __future__ import annotations
@@ -39,27 +39,30 @@ def recording(path: Path, minutes: float) -> Path:
     return path
 
 
-def in_use_mb(process: int) -> float:
-    """Memory of a process now; 0 once it has ended."""
+def memory_mb(process: int) -> tuple[float, float]:
+    """Memory of a process now, and the most that it has had; 0 once it has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS:")), 0.0)
+        return 0.0, 0.0
+    found = {line.split(":")[0]: int(line.split()[1]) / 1000 for line in lines if line.startswith(("VmRSS:", "VmHWM:"))}
+    return found.get("VmRSS", 0.0), found.get("VmHWM", 0.0)
 
 
 def measured(arguments: list[str]) -> dict[str, object]:
     """Run a verb and look at its memory."""
-    began, seen = time.monotonic(), [0.0]
+    began, seen, peak = time.monotonic(), [0.0], 0.0
     with subprocess.Popen([sys.executable, "-m", "emote3d.cli", *arguments], stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            seen.append(in_use_mb(process.pid))
+            now, most = memory_mb(process.pid)
+            seen.append(now)
+            peak = max(peak, most)
             time.sleep(0.5)
     if process.returncode:
         raise SystemExit(f"emote3d {arguments[0]} ended with {process.returncode}")
     parts = np.array_split(np.array(seen), 4)
     return {
-        "peak_mb": round(max(seen)),
+        "peak_mb": round(peak),
         "peak_by_quarter_mb": [round(float(part.max(initial=0))) for part in parts],
         "seconds": round(time.monotonic() - began, 1),
     }

@@ -1,5 +1,7 @@
 import json
 import random
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -155,3 +157,12 @@ def test_saving_refuses_values_that_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(Emote3DError, match=r"linear\.weight"):
         save_component(tmp_path / "net", net, CONFIG, {}, dtype=torch.float16)
     assert not list(tmp_path.iterdir())
+
+
+def test_loading_does_not_load_a_compiler() -> None:
+    """PyTorch's stands behind some ways to draw numbers, and costs a second and 77 MB."""
+    code = (
+        "import sys\nfrom emote3d import Emote3D\nengine = Emote3D.from_pretrained()\n"
+        "assert engine.body and engine.face.denoiser\nsys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

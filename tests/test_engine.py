@@ -11,8 +11,9 @@ from emote3d.data.coarticulation import articulate
 from emote3d.data.timed import TimedSpeech
 from emote3d.errors import Emote3DError
 from emote3d.names import ARKIT_52, OCULUS_VISEMES, SMPLX_JOINTS
+from emote3d.posing import joint_rotations
 from emote3d.records import BodyMotion, FaceMotion, Motion
-from emote3d.timeline import frames_of
+from emote3d.timeline import by_stretches, frames_of
 
 
 def make_motion(frames: int = 12, fps: float = 30.0, seed: int = 0, body: bool = True, face: bool = True) -> Motion:
@@ -98,6 +99,15 @@ def test_quaternions_never_flip_between_frames() -> None:
     motion = Motion(body=BodyMotion(joints_axis_angle=joints, translation_m=torch.zeros(60, 3)), fps=30)
     xyzw = motion.joint_quaternions()
     assert (xyzw[1:] * xyzw[:-1]).sum(-1).min() > 0.9
+
+
+def test_stretches_give_what_the_whole_gives() -> None:
+    """A long motion is posed in stretches; where they meet is not seen."""
+    zeros, motion = torch.zeros(55, 3), make_motion(4000)
+    whole = joint_rotations(motion, zeros, zeros)
+    torch.testing.assert_close(
+        by_stretches(motion, lambda part: joint_rotations(part, zeros, zeros)), whole, atol=1e-6, rtol=0
+    )
 
 
 @settings(max_examples=15, deadline=None)

@@ -160,7 +160,12 @@ def test_npz_members_that_are_objects(tmp_path: Path) -> None:
     assert members["table"]() == {"x": 1}
     with pytest.raises(Emote3DError, match=r"m\.npz: bad is refused"):
         members["bad"]()
-    path.write_bytes(path.read_bytes()[:300])
+    good = path.read_bytes()
+    at = good.index(b"J.npy") + 200  # an array of objects whose check sum is wrong
+    path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+    with pytest.raises(Emote3DError, match=r"m\.npz is damaged at J .*CRC"):
+        load_npz(path)["J"]()
+    path.write_bytes(good[:300])
     with pytest.raises(Emote3DError, match=r"m\.npz is not a readable npz"):
         load_npz(path)
     np.save(tmp_path / "one.npy", np.zeros(3))

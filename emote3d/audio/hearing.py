@@ -10,6 +10,7 @@ from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, resample_features, speech_level
 from emote3d.records import Speech, SpeechFeatures
+from emote3d.windows import joined
 
 _WINDOW_FRAMES = 3000
 FULL_SCALE_BELOW_LEVEL = 6.0
@@ -23,12 +24,14 @@ def in_windows(
 
     Output k depends on inputs within `context` outputs of `k * step`; there is one output for each `step` inputs.
     """
-    outputs = []
-    for start in range(0, max(1, -(-len(x) // step)), _WINDOW_FRAMES):
+    outputs = max(1, -(-len(x) // step))
+
+    def part(start: int) -> Float[Tensor, "window d"]:
         first = max(0, start - context)
-        part = run(x[first * step : (start + _WINDOW_FRAMES + context) * step])
-        outputs.append(part[start - first : start - first + _WINDOW_FRAMES])
-    return torch.cat(outputs)
+        got = run(x[first * step : (start + _WINDOW_FRAMES + context) * step])
+        return got[start - first : start - first + _WINDOW_FRAMES]
+
+    return joined(map(part, range(0, outputs, _WINDOW_FRAMES)), outputs + 1)  # a spectrogram has one more
 
 
 def log_mel(encoder: CompactEncoder, speech: Speech) -> Float[Tensor, "mel_frames mels"]:
@@ -37,7 +40,8 @@ def log_mel(encoder: CompactEncoder, speech: Speech) -> Float[Tensor, "mel_frame
     assert speech.sample_rate == config.sample_rate, (speech.sample_rate, config.sample_rate)
     context = -(-config.fft // config.hop)
     mel = in_windows(lambda part: encoder.log_mel(part[None])[0], speech.waveform, config.hop, context)
-    return mel - speech_level(mel)
+    mel -= speech_level(mel)
+    return mel
 
 
 def hear(encoder: CompactEncoder, speech: Speech, frame_rate: float) -> tuple[SpeechFeatures, Float[Tensor, "frames"]]:

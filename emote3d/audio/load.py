@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,7 +63,7 @@ def _checked_waveform(waveform: NDArray[np.float32], rate: int, name: str) -> ND
     duration_s = waveform.shape[0] / rate
     if duration_s < MIN_DURATION_S:
         raise Emote3DError(f"{name} holds {duration_s:.3f} s of sound; at least {MIN_DURATION_S} s are needed")
-    peak = float(np.max(np.abs(waveform)))
+    peak = max(float(waveform.max()), -float(waveform.min()))
     if not np.isfinite(peak):
         raise Emote3DError(f"{name} holds samples that are not finite (NaN or infinite); repair or export it again")
     if peak > _MAX_PEAK:
@@ -160,11 +160,24 @@ def _decode_file(path: Path, name: str, sample_rate: int) -> NDArray[np.float32]
                 raise Emote3DError(f"{name} holds no sound; expected {_FORMATS}")
             stream = container.streams.best("audio") or container.streams.audio[0]
             assert isinstance(stream, AudioStream)
-            waveform = np.concatenate([np.zeros(0, np.float32), *_resampled(container, stream, name, sample_rate)])
+            waveform = _gathered(_resampled(container, stream, name, sample_rate))
             _check_promised_length(container, stream, waveform.shape[0] / sample_rate, name)
             return waveform
     except FFmpegError as error:
         raise Emote3DError(f"{name} is not a sound file that can be read ({error.strerror}); use {_FORMATS}") from error
+
+
+def _gathered(chunks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One array of chunks that come one by one; it grows in place, so that they are never held twice."""
+    whole, filled = np.empty(1 << 16, np.float32), 0
+    for chunk in chunks:
+        end = filled + len(chunk)
+        if end > len(whole):
+            whole.resize(max(end, 5 * len(whole) // 4), refcheck=False)
+        whole[filled:end] = chunk
+        filled = end
+    whole.resize(filled, refcheck=False)
+    return whole
 
 
 def _check_promised_length(container: InputContainer, stream: AudioStream, duration_s: float, name: str) -> None:
@@ -217,6 +230,8 @@ def _frames(container: InputContainer, stream: AudioStream, name: str) -> Iterat
 
 
 def _mono(frame: AudioFrame) -> NDArray[np.float32]:
+    if frame.format.name in ("s64", "s64p"):  # which PyAV hands out in no other way
+        (frame,) = av.AudioResampler(format="dblp").resample(frame)
     samples = _to_float(frame.to_ndarray())
     channels = frame.layout.nb_channels
     if not frame.format.is_planar:

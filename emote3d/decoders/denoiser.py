@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from emote3d.decoders.schedule import Prediction, ScheduleConfig
 from emote3d.errors import Emote3DError
-from emote3d.layers import EncoderLayer, SkipTransformer, distance_bias
+from emote3d.layers import EncoderLayer, SkipTransformer, distance_bias, learned
 
 CONDITIONS = ("content", "emotion", "style")
 
@@ -107,14 +107,14 @@ class Denoiser(nn.Module):
             lambda: EncoderLayer(d, config.heads, config.feedforward_d, config.dropout), d, config.layers
         )
         if config.conditioning == "tokens":
-            self.pe = nn.Parameter(0.02 * torch.randn(config.max_tokens, d))
+            self.pe = learned(config.max_tokens, d)
         else:
             self.enter = nn.Linear(config.latent_d, d)
             self.leave = nn.Linear(d, config.latent_d)
             nn.init.zeros_(self.leave.weight)
             nn.init.zeros_(self.leave.bias)
         if config.null_twins:
-            self.null = nn.Parameter(0.02 * torch.randn(len(CONDITIONS), d))
+            self.null = learned(len(CONDITIONS), d)
         self.register_buffer("latent_mean", torch.zeros(config.latent_d))
         self.register_buffer("latent_std", torch.ones(config.latent_d))
 

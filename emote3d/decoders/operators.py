@@ -11,6 +11,7 @@ from torch import Tensor
 
 from emote3d.decoders.face import CHANNELS, EYES, JAW, JAW_OPEN_RAD, NECK
 from emote3d.names import ARKIT_52
+from emote3d.windows import joined
 
 UPPER = ("brow", "eye", "cheekSquint")
 """Beginnings of the names of the upper face: the action units of brows, lids and cheeks (FACS: 1 to 7, 43)."""
@@ -41,6 +42,8 @@ _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""
 _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
+_SMOOTHED_AT_ONCE = 2048
+"""Frames: a convolution takes memory by its length."""
 Channels = Float[Tensor, "frames 64"]
 Frames = Float[Tensor, "frames"]
 
@@ -154,5 +157,11 @@ def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channe
 def _gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
     radius = int(3 * sigma_frames) + 1
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma_frames) ** 2)
+    kernel = (kernel / kernel.sum())[None, None]
     padded = torch.cat([x[:1].expand(radius, -1), x, x[-1:].expand(radius, -1)])
-    return torch.nn.functional.conv1d(padded.T[:, None], (kernel / kernel.sum())[None, None])[:, 0].T
+
+    def smoothed(start: int) -> Tensor:
+        part = padded[start : start + _SMOOTHED_AT_ONCE + 2 * radius]
+        return torch.nn.functional.conv1d(part.T[:, None], kernel)[:, 0].T
+
+    return joined(map(smoothed, range(0, len(x), _SMOOTHED_AT_ONCE)), len(x))

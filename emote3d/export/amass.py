@@ -18,6 +18,7 @@ from emote3d.names import SMPLX_JOINTS
 from emote3d.posing import joint_rotations
 from emote3d.records import FaceMotion, Motion
 from emote3d.rotations import matrix_to_axis_angle
+from emote3d.timeline import by_stretches
 
 BETAS, EXPRESSIONS = 300, 100
 """Sizes of SMPL-X's 2020 shape and expression spaces, as BEAT2 writes them."""
@@ -44,7 +45,7 @@ def write_npz(job: Export, path: Path) -> list[str]:
             betas[: len(coefficients)] = coefficients
     members = {
         "poses": smplx_poses(played),
-        "trans": trans.astype(np.float32),
+        "trans": trans.astype(np.float32, copy=False),
         "betas": betas,
         "gender": np.array("neutral"),
         "mocap_frame_rate": _whole(motion.fps),
@@ -65,10 +66,11 @@ def _whole(fps: float) -> ndarray:
 
 def smplx_poses(motion: Motion) -> Float32[ndarray, "frames 165"]:
     """Axis-angle of the 55 joints, radians; the jaw's opens the mouth of a SMPL-X model."""
-    local = matrix_to_axis_angle(joint_rotations(motion, relaxed_stance(), torch.zeros(len(SMPLX_JOINTS), 3)))
+    still, zeros = relaxed_stance(), torch.zeros(len(SMPLX_JOINTS), 3)
+    local = by_stretches(motion, lambda part: matrix_to_axis_angle(joint_rotations(part, still, zeros)))
     if motion.face is not None:
         local[:, _JAW] = motion.face.jaw_axis_angle
-    return local.flatten(1).numpy().astype(np.float32)
+    return local.flatten(1).numpy().astype(np.float32, copy=False)
 
 
 def smplx_expressions(face: FaceMotion | None, frames: int) -> Float32[ndarray, "frames 100"]:

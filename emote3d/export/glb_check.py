@@ -155,6 +155,15 @@ def _turn_problems(document: dict[str, Any]) -> list[str]:
         if "rotation" in node and sum(x * x for x in node["rotation"]) < 1e-12:
             found.append(f"the rotation of node {index} is zero")
         matrix = node.get("matrix")
-        if matrix is not None and min(sum(x * x for x in matrix[k : k + 3]) for k in (0, 4, 8)) < 1e-18:
+        if matrix is not None and _flat([matrix[k : k + 3] for k in (0, 4, 8)]):
             found.append(f"the matrix of node {index} has no size")
     return found
+
+
+def _flat(axes: list[list[float]]) -> bool:
+    """Whether three axes have no length, or lie in one plane."""
+    lengths = [math.hypot(*axis) for axis in axes]
+    if min(lengths) < 1e-9:
+        return True
+    (a, b, c), (d, e, f), (g, h, i) = ([x / length for x in axis] for axis, length in zip(axes, lengths, strict=True))
+    return abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)) < 1e-6

@@ -120,6 +120,23 @@ class GlbFile:
         matrix[:3, 3] = entry.get("translation", [0, 0, 0])
         return matrix
 
+    def mirror(self, node: int) -> Float[ndarray, "3"]:
+        """-1 for each axis that a node's own scale turns round, else 1."""
+        entry = self.items("nodes")[node]
+        if "matrix" in entry:
+            return np.array([np.sign(np.linalg.det(self.local(node)[:3, :3])), 1.0, 1.0])
+        return np.where(np.array(entry.get("scale", [1, 1, 1])) < 0, -1.0, 1.0)
+
+    def turn(self, node: int) -> Float[ndarray, "3 3"]:
+        """Directions of a node's axes relative to its parent: its rotation and what its scale turns round."""
+        entry, mirror = self.items("nodes")[node], self.mirror(node)
+        if "matrix" in entry:
+            matrix = self.local(node)[:3, :3]
+            rotation = Rotation.from_matrix(mirror * matrix / np.linalg.norm(matrix, axis=0))
+        else:
+            rotation = Rotation.from_quat(entry.get("rotation", [0, 0, 0, 1]))
+        return rotation.as_matrix() * mirror
+
     def parents(self) -> list[int]:
         """Parent of each node; -1 at the top."""
         above = [-1] * len(self.items("nodes"))
@@ -133,9 +150,10 @@ class GlbFile:
         entry = self.items("nodes")[node]
         if "matrix" not in entry:
             return
-        matrix = self.local(node)
-        scale = np.linalg.norm(matrix[:3, :3], axis=0)
+        matrix, mirror = self.local(node), self.mirror(node)
+        scale = mirror * np.linalg.norm(matrix[:3, :3], axis=0)
+        rotation = Rotation.from_matrix(self.turn(node) * mirror)
         del entry["matrix"]
         entry["translation"] = matrix[:3, 3].tolist()
-        entry["rotation"] = Rotation.from_matrix(matrix[:3, :3] / scale).as_quat().tolist()
+        entry["rotation"] = rotation.as_quat().tolist()
         entry["scale"] = scale.tolist()

@@ -19,6 +19,7 @@ from emote3d.posing import check_motion, joint_rotations
 from emote3d.records import Motion, Surface
 from emote3d.render.geometry import prepare, vertex_normals
 from emote3d.rotations import matrix_to_quaternion
+from emote3d.timeline import by_stretches
 from emote3d.visemes import viseme_recipes
 
 STILL_M = 2e-6
@@ -183,7 +184,9 @@ def _influences(avatar: BodyModel) -> tuple[UInt8[ndarray, "verts influences"], 
 
 def local_rotations(avatar: BodyModel, motion: Motion) -> Float32[ndarray, "frames joints 4"]:
     """Local rotation of each joint as wxyz; neighbouring frames lie on one half of the sphere."""
-    wxyz = matrix_to_quaternion(joint_rotations(motion, avatar.still, avatar.pose_offset)).numpy()
+    wxyz = by_stretches(
+        motion, lambda part: matrix_to_quaternion(joint_rotations(part, avatar.still, avatar.pose_offset))
+    ).numpy()
     flips = np.where((wxyz[1:] * wxyz[:-1]).sum(-1) < 0, -1.0, 1.0)
     signs = np.concatenate([np.where(wxyz[:1, :, 0] < 0, -1.0, 1.0), flips]).cumprod(0)
     return (wxyz * signs[..., None]).astype(np.float32)

@@ -29,6 +29,10 @@ class Skeleton:
     parents: Sequence[int]
     local: Float[ndarray, "nodes 4 4"]
     """Rest matrix of each node relative to its parent."""
+    turns: Float[ndarray, "nodes 3 3"]
+    """Its axes' directions alone (`GlbFile.turn`)."""
+    mirrors: Float[ndarray, "nodes 3"]
+    """-1 for the axes that a node's own scale turns round."""
     joints: Mapping[int, str]
     """SMPL-X joint of a node."""
 
@@ -53,9 +57,12 @@ class Skeleton:
         return world
 
     def rest_turns(self) -> Float[ndarray, "nodes 3 3"]:
-        """Rest rotation of each node in the world, without its scale."""
-        basis = self.world[:, :3, :3]
-        return basis / np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), 1e-12)
+        """Rest directions of each node's axes in the world."""
+        turns = self.turns.copy()
+        for node in self.order:
+            if self.parents[node] >= 0:
+                turns[node] = turns[self.parents[node]] @ self.turns[node]
+        return turns
 
 
 def animate_bones(skeleton: Skeleton, motion: Motion) -> dict[int, Float[ndarray, "frames 4"]]:
@@ -76,7 +83,8 @@ def animate_bones(skeleton: Skeleton, motion: Motion) -> dict[int, Float[ndarray
         above = current[parent] if parent >= 0 else np.broadcast_to(np.eye(3), (frames, 3, 3))
         if node in chosen:
             current[node] = turned[:, SMPLX_JOINTS.index(chosen[node])] @ laid.get(node, np.eye(3)) @ rest[node]
-            found[node] = _steady(Rotation.from_matrix(above.transpose(0, 2, 1) @ current[node]).as_quat())
+            local = above.transpose(0, 2, 1) @ current[node] * skeleton.mirrors[node]
+            found[node] = _steady(Rotation.from_matrix(local).as_quat())
         else:
             current[node] = above @ above_rest.T @ rest[node]
     return found
@@ -95,7 +103,7 @@ def hip_positions(skeleton: Skeleton, motion: Motion) -> tuple[int, Float[ndarra
     size = skeleton.world[node, 1, 3] - np.mean([skeleton.world[foot, 1, 3] for foot in feet]) if feet else own
     moved = motion.body.translation_m.double().numpy() * (size / own)
     parent = skeleton.parents[node]
-    into = np.linalg.inv(skeleton.world[parent][:3, :3]) if parent >= 0 else np.eye(3)
+    into = np.linalg.pinv(skeleton.world[parent][:3, :3]) if parent >= 0 else np.eye(3)
     return node, skeleton.local[node][:3, 3] + moved @ into.T
 
 

@@ -72,9 +72,9 @@ def animate_glb(avatar: Path, motion: Motion, output: Path, rig: str | None = No
         channels += [(node, "weights", weights) for node, weights in tracks.items()]
     joints = {} if bones_rig is None else _joints(bones, bones_rig)
     joints = _without_doubles(joints, moved)
-    skeleton = Skeleton(
-        file.parents(), np.array([file.local(node) for node in range(len(file.items("nodes")))]), joints
-    )
+    nodes = range(len(file.items("nodes")))
+    local, turn, mirror = (np.array([part(node) for node in nodes]) for part in (file.local, file.turn, file.mirror))
+    skeleton = Skeleton(file.parents(), local, turn, mirror, joints)
     turns = animate_bones(skeleton, motion) if joints else {}
     channels += [(node, "rotation", turn) for node, turn in turns.items()]
     hips = hip_positions(skeleton, motion) if joints else None
@@ -120,7 +120,7 @@ def _targets(file: GlbFile) -> list[_Targets]:
         count = max((len(part.get("targets", [])) for part in mesh.get("primitives", [])), default=0)
         if not count:
             continue
-        default = node.get("weights") or mesh.get("weights") or [0.0] * count
+        default = [*(node.get("weights") or mesh.get("weights") or ()), *[0.0] * count][:count]
         named = [(name, target, 1.0) for target, name in enumerate(file.target_names(mesh)[:count])]
         named += [(name, target, share) for name, where, target, share in expressions if where == index]
         names, targets, shares = zip(*named, strict=True) if named else ((), (), ())

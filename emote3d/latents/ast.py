@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from emote3d.audio.kaldi import FbankConfig
-from emote3d.layers import attend
+from emote3d.layers import attend, learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class AstEncoder(nn.Module):
         high, long = config.grid
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.d))
         self.dist_token = nn.Parameter(torch.zeros(1, 1, config.d))
-        self.pos_embed = nn.Parameter(0.02 * torch.randn(1, high * long + 2, config.d))
+        self.pos_embed = learned(1, high * long + 2, config.d)
         self.patches = nn.Conv2d(1, config.d, config.patch, config.stride)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.d, eps=1e-6)

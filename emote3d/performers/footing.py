@@ -18,6 +18,7 @@ from emote3d.body.torso import Torso
 from emote3d.prior.body import ROTATIONS, TRANSLATION
 from emote3d.records import BodyMotion
 from emote3d.rotations import matrix_to_axis_angle, rot6d_to_matrix
+from emote3d.windows import joined
 
 _STRETCH_FRAMES, _CONTEXT_FRAMES = 1800, 60
 """Frames put right at a time, and how many more on either side they are seen with (pushed hands move smoothly)."""
@@ -46,14 +47,14 @@ class Footing:
 
     def grounded(self, channels: Float[Tensor, "frames channels"], stance: Stance) -> BodyMotion:
         """A body that stands, of channels of `emote3d.prior.body`; in stretches, for little memory."""
-        parts = []
-        for start in range(0, len(channels), _STRETCH_FRAMES):
+
+        def part(start: int) -> Float[Tensor, "stretch 56 3"]:
             first = max(0, start - _CONTEXT_FRAMES)
             posed, moved_m = self._grounded(channels[first : start + _STRETCH_FRAMES + _CONTEXT_FRAMES], stance)
-            inner = slice(start - first, start - first + _STRETCH_FRAMES)
-            parts.append((posed[inner], moved_m[inner]))
-        joints, places = zip(*parts, strict=True)
-        return BodyMotion(joints_axis_angle=torch.cat(joints), translation_m=torch.cat(places))
+            return torch.cat([posed, moved_m[:, None]], dim=1)[start - first :][:_STRETCH_FRAMES]
+
+        body = joined(map(part, range(0, len(channels), _STRETCH_FRAMES)), len(channels))
+        return BodyMotion(joints_axis_angle=body[:, :-1], translation_m=body[:, -1])
 
     def _grounded(
         self, channels: Float[Tensor, "frames channels"], stance: Stance

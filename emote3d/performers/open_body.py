@@ -161,7 +161,8 @@ class OpenBody:
         guidance = _DIRECTED if timeline.gesture_style().any() else NO_GUIDANCE
         channels = self.channels(sound, emotion, style, seed, guidance=guidance)
         channels = led(channels, timeline.handedness, BODY_FPS)
-        return self.grounded(settled(channels, sound.spoken, BODY_FPS), self.stance(emotion, seed))
+        channels = settled(channels, sound.spoken, BODY_FPS)
+        return self.grounded(channels, self.stance(emotion, seed))
 
     def style(
         self, rhythm: Rhythm, style_from: Path | None, timeline: Timeline

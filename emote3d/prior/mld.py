@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from emote3d.layers import DecoderLayer, EncoderLayer, SkipTransformer, distance_bias
+from emote3d.layers import DecoderLayer, EncoderLayer, SkipTransformer, distance_bias, learned
 from emote3d.windows import blended
 
 LOGVAR_RANGE = (-16.0, 8.0)
@@ -66,7 +66,7 @@ class _Positions(nn.Module):
         super().__init__()
         self.config = config
         places = config.max_frames if config.positions == "learned" else config.frames_per_latent
-        self.pe = nn.Parameter(0.02 * torch.randn(places, config.d))
+        self.pe = learned(places, config.d)
 
     def frame_codes(self, frames: int) -> Float[Tensor, "frames d"]:
         """Vectors to add to (or to start) the frames, where positions are distances."""
@@ -86,7 +86,7 @@ class MldEncoder(nn.Module):
         super().__init__()
         self.config = config
         tokens = 2 * config.latents if config.positions == "learned" else 2
-        self.tokens = nn.Parameter(torch.randn(tokens, config.d))
+        self.tokens = learned(tokens, config.d, deviation=1.0)
         self.embedding = nn.Linear(config.channels, config.d)
         self.positions = _Positions(config)
         self.transformer = SkipTransformer(

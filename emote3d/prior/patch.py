@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from emote3d.windows import joined
+
 _WINDOW_LATENTS, _CONTEXT_LATENTS = 512, 3
 
 
@@ -96,12 +98,14 @@ class PatchPrior(nn.Module):
 
     def decode_long(self, z: Float[Tensor, "batch latents d"]) -> Float[Tensor, "batch frames channels"]:
         """Motion of any number of latents in bounded memory: in windows with all the context there is to a frame."""
-        hop, parts = self.config.hop, []
-        for start in range(0, z.shape[1], _WINDOW_LATENTS):
+        hop, latents = self.config.hop, z.shape[1]
+
+        def part(start: int) -> Float[Tensor, "window batch channels"]:
             first = max(0, start - _CONTEXT_LATENTS)
-            part = self.decode(z[:, first : start + _WINDOW_LATENTS + _CONTEXT_LATENTS])
-            parts.append(part[:, (start - first) * hop :][:, : _WINDOW_LATENTS * hop])
-        return torch.cat(parts, dim=1)
+            decoded = self.decode(z[:, first : start + _WINDOW_LATENTS + _CONTEXT_LATENTS])
+            return decoded[:, (start - first) * hop :][:, : _WINDOW_LATENTS * hop].transpose(0, 1)
+
+        return joined(map(part, range(0, latents, _WINDOW_LATENTS)), latents * hop).transpose(0, 1)
 
 
 def neighbourhoods(z: Float[Tensor, "batch latents d"]) -> Float[Tensor, "batch latents three_d"]:

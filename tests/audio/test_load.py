@@ -1,3 +1,4 @@
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def encode(path: Path, codec: str, samples: np.ndarray, rate: int, layout: str, 
         ("c.wav", "pcm_s24le", 96_000, "mono", "s32"),
         ("d.wav", "pcm_f32le", 8_000, "stereo", "flt"),
         ("e.wav", "pcm_f64le", 22_050, "5.1", "dbl"),
+        ("n.wav", "pcm_s64le", 32_000, "stereo", "s64"),
         ("f.flac", "flac", 48_000, "stereo", "s16"),
         ("g.mp3", "mp3", 44_100, "stereo", "fltp"),
         ("h.m4a", "aac", 48_000, "stereo", "fltp"),
@@ -105,6 +107,15 @@ def test_resampling_streams_as_one_piece(tmp_path: Path) -> None:
     samples = tone(44_100, 1.37)
     path = encode(tmp_path / "a.wav", "pcm_f32le", samples[None], 44_100, "mono", "flt")
     torch.testing.assert_close(load_speech(path).waveform, load_speech((samples, 44_100)).waveform, atol=1e-6, rtol=0)
+
+
+def test_long_recordings_are_whole(tmp_path: Path) -> None:
+    """Their array grows as they are read."""
+    samples = np.random.default_rng(0).integers(-30000, 30000, 400_001).astype(np.int16)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
+        file.writeframes(samples.tobytes())
+    np.testing.assert_array_equal(load_speech(tmp_path / "a.wav").waveform.numpy(), samples / np.float32(32768))
 
 
 def test_zeros_and_speech_pass() -> None:

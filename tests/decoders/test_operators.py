@@ -66,6 +66,13 @@ def test_smoothing_leaves_the_eyes():
     assert out[:, NAMES["jawOpen"]].diff().abs().mean() < 0.5 * x[:, NAMES["jawOpen"]].diff().abs().mean()
 
 
+def test_long_motion_is_smoothed_as_in_one_piece(monkeypatch):
+    channels = torch.rand(500, 64, generator=torch.Generator().manual_seed(0))
+    whole = operators.settle(channels, 30.0)
+    monkeypatch.setattr(operators, "_SMOOTHED_AT_ONCE", 77)
+    torch.testing.assert_close(operators.settle(channels, 30.0), whole, atol=1e-6, rtol=0)
+
+
 def test_lips_that_press_are_not_parted_by_the_operator_itself():
     neutral = channels(jawOpen=0.0, mouthClose=0.03)
     felt = neutral + channels(mouthUpperUpLeft=0.3, mouthUpperUpRight=0.3)

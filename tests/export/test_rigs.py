@@ -18,9 +18,12 @@ MIXAMO = load_rig("mixamo")
 
 
 def make_glb(
-    path: Path, targets: list[str], bones: dict[str, str], extensions: dict | None = None, armature=None
+    path: Path, targets: list[str], bones: dict[str, str], extensions: dict | None = None, armature=None, mirrors=()
 ) -> Path:
-    """A file as exporters make it: an armature node above bones with their own axes, a mesh with named targets."""
+    """A file as exporters make it: an armature node above bones with their own axes, a mesh with named targets.
+
+    The bones' scales are the `mirrors`, over and over.
+    """
     file = GlbFile({"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}]}, bytearray())
     avatar, nodes = open_avatar(), [{"name": "Armature", "children": [], **(armature or {})}]
     place = {joint: bone for bone, joint in bones.items()}
@@ -33,18 +36,17 @@ def make_glb(
         while parent >= 0 and SMPLX_JOINTS[parent] not in index:
             parent = avatar.parents[parent]
         above = SMPLX_JOINTS[parent] if parent >= 0 else None
-        turn[name] = Rotation.random(random_state=joint)
-        base = turn[above].as_matrix() if above else top[:3, :3]
         start = avatar.joints_m[parent].numpy() if above else top[:3, 3]
         size = np.linalg.norm(top[:3, 0])
-        inverse = np.linalg.inv(base * size if above else base)
-        local_turn = (
-            turn[above].inv() * turn[name] if above else Rotation.from_matrix(top[:3, :3] / size).inv() * turn[name]
-        )
+        base = turn[above] if above else top[:3, :3] / size
+        local_turn = Rotation.random(random_state=joint)
+        scale = mirrors[joint % len(mirrors)] if mirrors else [1.0, 1.0, 1.0]
+        turn[name] = base @ local_turn.as_matrix() * scale
         node = {
             "name": place[name],
-            "translation": (inverse @ (avatar.joints_m[joint].double().numpy() - start)).tolist(),
+            "translation": (np.linalg.inv(base * size) @ (avatar.joints_m[joint].double().numpy() - start)).tolist(),
             "rotation": local_turn.as_quat().tolist(),
+            **({"scale": scale} if mirrors else {}),
         }
         index[name] = len(nodes)
         nodes[index[above] if above else 0].setdefault("children", []).append(index[name])
@@ -113,11 +115,22 @@ def world_of(path: Path, tracks: dict[tuple[str, str], np.ndarray], frame: int) 
     return {entry["name"]: world(node) for node, entry in enumerate(file.items("nodes"))}
 
 
-@pytest.mark.parametrize("armature", [{}, {"rotation": [-(0.5**0.5), 0, 0, 0.5**0.5], "scale": [0.01] * 3}])
-def test_mixamo_bones_go_where_smplx_joints_go(tmp_path: Path, gesture: BodyMotion, armature: dict) -> None:
-    """Whatever the axes of the bones and the armature, the joints lie where our own avatar's do."""
+@pytest.mark.parametrize(
+    ("armature", "mirrors"),
+    [
+        ({}, ()),
+        ({"rotation": [-(0.5**0.5), 0, 0, 0.5**0.5], "scale": [0.01] * 3}, ()),
+        ({"scale": [-0.01, -0.01, 0.01]}, ()),
+        ({"matrix": np.diag([0.01, 0.01, -0.01, 1.0]).flatten().tolist()}, ()),
+        ({}, ([1, -1, 1], [1, 1, 1], [-1, -1, 1])),
+    ],
+)
+def test_mixamo_bones_go_where_smplx_joints_go(
+    tmp_path: Path, gesture: BodyMotion, armature: dict, mirrors: tuple
+) -> None:
+    """Whatever the axes of the bones and the armature, mirrored ones too, the joints lie where our own avatar's do."""
     bones = {f"mixamorig:{bone}": joint for bone, joint in MIXAMO.bones.items()}
-    source = make_glb(tmp_path / "rig.glb", [], bones, armature=armature)
+    source = make_glb(tmp_path / "rig.glb", [], bones, armature=armature, mirrors=mirrors)
     motion = Motion(body=gesture, fps=30.0)
     rigged = animate_glb(source, motion, tmp_path / "out.glb")
     assert rigged.bones_rig == "mixamo" and len(rigged.bones) == len(bones) and rigged.shapes == ()
@@ -129,6 +142,29 @@ def test_mixamo_bones_go_where_smplx_joints_go(tmp_path: Path, gesture: BodyMoti
             if joint != "jaw":
                 at = worlds[bone][:3, 3]
                 np.testing.assert_allclose(at, wanted_m[frame, SMPLX_JOINTS.index(joint)], atol=2e-3, err_msg=bone)
+
+
+def test_mirrored_matrices_can_be_animated() -> None:
+    """A node with a matrix is taken apart; where it mirrors, the parts are the same matrix again."""
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = Rotation.random(random_state=1).as_matrix() * [2.0, 2.0, -2.0], [1, 2, 3]
+    file = GlbFile({"nodes": [{"matrix": matrix.T.flatten().tolist()}]}, bytearray())
+    file.take_apart(0)
+    assert "matrix" not in file.items("nodes")[0]
+    np.testing.assert_allclose(file.local(0), matrix, atol=1e-12)
+
+
+def test_weights_that_are_too_few_or_too_many(tmp_path: Path, talking: Motion) -> None:
+    """A mesh may say fewer or more of them than it has targets."""
+    for weights in ([0.5], [0.5] * 9):
+        source = make_glb(tmp_path / "rig.glb", ["brow", "jawOpen", "mouthClose"], {})
+        file = GlbFile.read(source)
+        file.items("meshes")[0]["weights"] = weights
+        file.write(source)
+        animate_glb(source, talking, tmp_path / "out.glb")
+        track = tracks_of(tmp_path / "out.glb")[("Head_Mesh", "weights")].reshape(-1, 3)
+        assert track.shape[0] == talking.frames and (track[:, 0] == 0.5).all()
+        np.testing.assert_allclose(track[:, 1], talking.arkit()[1][:, ARKIT_52.index("jawOpen")], atol=1e-6)
 
 
 def test_without_a_body_only_the_head_moves(tmp_path: Path, talking: Motion) -> None:
