@@ -42,8 +42,8 @@ from emote3d.records import BodyMotion, Motion, Speech
 
 _RATE, _PAUSE_S = 16000, 0.5
 _EMOTIONS = ("anger", "sad", "happy")
-_DONORS = 3
-"""Recordings that give their emotion to each piece."""
+_DONORS, _DRAWS = 3, 3
+"""Recordings that give their emotion to each piece; how often they are drawn anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
     }
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float] | np.ndarray) -> float:
     return round(float(np.mean(values)), 4)
 
 
@@ -196,40 +196,48 @@ def emotions(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
 
 def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
     """The label of each angry, sad or happy recording of EmoDB, and what readers hear in it that never heard its speaker."""
+    from emote3d.latents.voice import leading_emotion
     from emote3d.performers.open_face import OpenFace
-    from emote3d.training.emotion import emodb_statistics, fit_reader
+    from emote3d.training.emotion import emodb_statistics, fit_reader, reader_statistics
 
     assert isinstance(stage.engine.face, OpenFace)
-    folder = stage.options.data / "emodb" / "wav"
-    statistics, labels, speakers = emodb_statistics(folder, stage.engine.face.audio.log_mel)
+    log_mel, data = stage.engine.face.audio.log_mel, stage.options.data
+    statistics, labels, speakers = emodb_statistics(data / "emodb" / "wav", log_mel)
+    read = [reader_statistics(folder, log_mel) for folder in (stage.options.sounds / "en", data / "ljspeech")]
     names, found = np.array(speakers), []
     for speaker in sorted(set(speakers)):
-        reader = fit_reader(statistics[names != speaker], labels[names != speaker])
+        reader = fit_reader(statistics[names != speaker], labels[names != speaker], read)
         for row in np.flatnonzero(names == speaker):
             if EMOTIONS[labels[row]] in _EMOTIONS:
                 with torch.inference_mode():
-                    heard = reader(torch.from_numpy(statistics[row : row + 1]).float()).softmax(dim=1)[0]
-                found.append((_EMOTIONS.index(EMOTIONS[labels[row]]), heard))
+                    heard = reader(torch.from_numpy(statistics[row : row + 1]).float()).softmax(dim=1)
+                found.append((_EMOTIONS.index(EMOTIONS[labels[row]]), leading_emotion(heard)))
     return found
 
 
 def donated(stage: Stage, pieces: Sequence[Speech], judge: Callable[[BodyMotion], int]) -> dict[str, object]:
     """As `swaps`, but with the emotion heard in a donor's recording, as --emotion-from takes it: no label is given."""
     givers = donors(stage)
-    order = np.random.default_rng(0).permutation(len(givers))
-    followed, heard_right, agreement = [], [], []
-    for index, piece in enumerate(pieces):
-        own = gesture_onsets(places_of(stage.body(piece, "neutral", seed=index), stage.skeleton), 30.0)
-        for number in order[index * _DONORS : (index + 1) * _DONORS]:
-            label, emotion = givers[number]
-            edited = stage.felt(piece, emotion, seed=index)
-            followed.append(judge(edited) == label)
-            heard_right.append(int(emotion[[EMOTIONS.index(name) for name in _EMOTIONS]].argmax()) == label)
-            agreement.append(onset_f1(own, gesture_onsets(places_of(edited, stage.skeleton), 30.0)))
+    own = [
+        gesture_onsets(places_of(stage.body(piece, "neutral", seed=index), stage.skeleton), 30.0)
+        for index, piece in enumerate(pieces)
+    ]
+    rows = []
+    for draw in range(_DRAWS):
+        order = np.random.default_rng(draw).permutation(len(givers))[: _DONORS * len(pieces)]
+        for place, number in enumerate(order):
+            (label, emotion), index = givers[number], place // _DONORS
+            edited = stage.felt(pieces[index], emotion, seed=index)
+            right = int(emotion.argmax()) == EMOTIONS.index(_EMOTIONS[label])
+            kept = onset_f1(own[index], gesture_onsets(places_of(edited, stage.skeleton), 30.0))
+            rows.append((draw, judge(edited) == label, right, kept))
+    draws, followed, heard_right, agreement = np.array(rows, dtype=float).T
     return {
+        "donor_pairs": len(rows),
         "donor_followed": _mean(followed),
+        "donor_followed_by_draw": [_mean(followed[draws == draw]) for draw in range(_DRAWS)],
         "donor_heard_right": _mean(heard_right),
-        "donor_followed_where_heard_right": _mean([f for f, h in zip(followed, heard_right, strict=True) if h]),
+        "donor_followed_where_heard_right": _mean(followed[heard_right > 0]),
         "donor_onset_f1": _mean(agreement),
     }
 

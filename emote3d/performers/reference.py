@@ -16,6 +16,7 @@ from emote3d.audio.prosody import measure_prosody
 from emote3d.latents.direction import GESTURES, Direction
 from emote3d.latents.direction_file import direction_from
 from emote3d.latents.keys import RANGES
+from emote3d.latents.voice import leading_emotion
 from emote3d.metrics.explain import explain
 from emote3d.motion import load_motion
 from emote3d.names import EMOTIONS
@@ -54,12 +55,12 @@ def referenced(
 
 
 def emotion_of(path: Path, face: FacePerformer) -> Float[Tensor, "8"]:
-    """Mean strength of each emotion: heard in a recording, or seen in a motion."""
+    """Weight of each emotion: the one that a recording's voice has, or the mean of what a motion shows."""
     if path.suffix.lower() == ".npz":
         shown = explain(load_motion(path)).mean_emotion
         return torch.tensor([shown[name] for name in EMOTIONS])
     heard = face.listen(load_speech(path))
-    return heard.latents.emotion.expand(len(heard.loudness), -1).mean(dim=0)
+    return leading_emotion(heard.latents.emotion.expand(len(heard.loudness), -1))
 
 
 def style_of(path: Path, face: FacePerformer, plain: Callable[[Motion, Direction], Motion]) -> dict[str, float]:

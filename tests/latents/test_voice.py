@@ -12,7 +12,13 @@ from emote3d.audio.pitch import track_pitch
 from emote3d.audio.voice import VOICE_STATISTICS
 from emote3d.checkpoint import load_component
 from emote3d.errors import Emote3DError
-from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig, recognise_emotion, voice_statistics
+from emote3d.latents.voice import (
+    VoiceEmotion,
+    VoiceEmotionConfig,
+    leading_emotion,
+    recognise_emotion,
+    voice_statistics,
+)
 from emote3d.names import EMOTIONS
 from emote3d.records import Speech
 from emote3d.training.emotion import emodb_statistics, fit_reader, reader_statistics
@@ -118,3 +124,14 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path):
         reader_statistics(tmp_path, _log_mel())
     with pytest.raises(Emote3DError, match="expected EmoDB"):
         emodb_statistics(tmp_path, _log_mel())
+
+
+def test_a_recording_gives_the_emotion_that_leads_and_ties_stay_mixed():
+    anger, happy, sad = (EMOTIONS.index(name) for name in ("anger", "happy", "sad"))
+    heard = torch.zeros(2, 8)
+    heard[:, anger], heard[:, happy], heard[0, sad], heard[1, anger] = 0.5, 0.3, 0.2, 0.7
+    given = leading_emotion(heard)
+    assert given[anger] > 0.9 and given.sum() == pytest.approx(1) and given[sad] < 0.01
+    tied = leading_emotion(torch.eye(8)[[anger, sad]])
+    assert tied[anger] == pytest.approx(0.5) and tied[sad] == pytest.approx(0.5)
+    assert torch.allclose(leading_emotion(0.5 * heard), 0.5 * given)
