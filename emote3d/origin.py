@@ -21,6 +21,7 @@ def origin_members(origin: Origin) -> dict[str, np.ndarray]:
         "content": origin.content.numpy().astype(np.float16),
         "voice": origin.voice.numpy(),
         "loudness": origin.loudness.numpy(),
+        "accents": origin.accents.numpy(),
         "style": origin.style.numpy(),
         "frame_rate": np.array(origin.frame_rate),
         "duration_s": np.array(origin.duration_s),
@@ -34,7 +35,7 @@ def origin_members(origin: Origin) -> dict[str, np.ndarray]:
 
 
 def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> Origin | None:
-    """Read what `origin_members` stored; None where a file has none.
+    """Read what `origin_members` stored; None where a file has none. Files of before there were accents have none.
 
     Raises:
         Emote3DError: some of it is missing, misshapen or not finite.
@@ -45,15 +46,18 @@ def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> O
         content, voice, loudness = (_floats(arrays, name) for name in ("content", "voice", "loudness"))
         words = tuple(str(word) for word in arrays[_PREFIX + "words"])
         times = _floats(arrays, "word_times_s").reshape(len(words), 2)
-        fits = content.ndim == 2 and voice.shape == (len(content), len(EMOTIONS)) and loudness.shape == (len(content),)
+        accents = _floats(arrays, "accents") if _PREFIX + "accents" in arrays else torch.zeros_like(loudness)
+        fits = content.ndim == 2 and voice.shape == (len(content), len(EMOTIONS))
+        fits = fits and loudness.shape == accents.shape == (len(content),)
         if not fits or not len(content):
             raise ValueError(
-                f"content {tuple(content.shape)}, voice {tuple(voice.shape)}, loudness {tuple(loudness.shape)}"
+                f"content {tuple(content.shape)}, voice {tuple(voice.shape)}, loudness {tuple(loudness.shape)}, accents {tuple(accents.shape)}"
             )
         return Origin(
             content=content,
             voice=voice,
             loudness=loudness,
+            accents=accents,
             style=_floats(arrays, "style").reshape(-1),
             frame_rate=_number(arrays, "frame_rate", 1, 1000),
             duration_s=_number(arrays, "duration_s", 0, 1e6),

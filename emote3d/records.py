@@ -118,14 +118,16 @@ class Origin:
     """Probability of each emotion in the voice."""
     loudness: Float[Tensor, "latent_rows"]
     """0 (silence) to 1 (the level of the speech)."""
+    accents: Float[Tensor, "latent_rows"]
+    """Prominence of an accented syllable in the frame where it is loudest, 0 elsewhere."""
     style: Float[Tensor, "style_d"]
     """The average style."""
     frame_rate: float
-    """Rows per second of content, voice and loudness."""
+    """Rows per second of content, voice, loudness and accents."""
     duration_s: float
     """Length of the recording."""
     seed: int
-    """Seed of blinks, gaze and head drift."""
+    """Seed of blinks, nods, raised brows, gaze and head drift."""
     model: str
     """Fingerprint of the network whose content latents these are."""
     words: tuple[str, ...] = ()

@@ -26,6 +26,8 @@ _FLOOR = -12.0
 _SILENCE_POWER = -13.0
 """Natural log of the mean power of a recording at about -60 dBFS: one that is quieter is not raised to the level of speech."""
 _SYLLABLE_S, _PAUSE_S = 0.3, 0.28
+_VOICED_NEAR, _LEAST_ACCENT = 3, 0.8
+"""Ticks around an accent in which there must be voice; the least prominence of one: the hum of a room has less."""
 BANDS = len(_BAND_EDGES_HZ) - 1
 RHYTHM_D = BANDS + 9
 """Bands; loudness, flux, voicing, pitch, syllable peaks, prominence, activity, time since a phrase began, time until it ends."""
@@ -55,6 +57,8 @@ class Rhythm(NamedTuple):
     """Deviation of the pitch where there is voice."""
     dynamics: float
     """Deviation of the loudness within speech, 0..0.5."""
+    accents: Float[Tensor, "frames"]
+    """Prominence of an accented syllable (0.8 weak .. 2.5 strong) in the frame where it is loudest, 0 elsewhere."""
 
     @property
     def spoken(self) -> Bool[Tensor, "frames"]:
@@ -142,6 +146,12 @@ def hear_rhythm(speech: Speech, frame_rate: float) -> Rhythm:
     return describe_rhythm(measured, rhythm_level(measured), frame_rate, frames)
 
 
+def hear_accents(speech: Speech, frame_rate: float, frames: int) -> Float[Tensor, "frames"]:
+    """Prominence of the accents of a recording in so many frames, as `Rhythm.accents`."""
+    accents = hear_rhythm(speech, frame_rate).accents[:frames]
+    return torch.nn.functional.pad(accents, (0, frames - len(accents)))
+
+
 def rhythm_level(measured: Float[Tensor, "ticks measures"]) -> float:
     """Level of the speech in what was measured: natural log of power."""
     total = torch.logsumexp(measured[-60000:, :BANDS], dim=1)
@@ -172,7 +182,8 @@ def describe_rhythm(
     pitch = torch.where(voiced, (track.octave - middle).clamp(-0.8, 0.8), torch.zeros(ticks))
     peaks = _peaks(envelope, round(_SYLLABLE_S / _HOP_S)) if ticks > 2 else []
     local = _smoothed(envelope, 60.0)
-    size = (0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks]).clamp(0.15, 1.3) if peaks else torch.zeros(0)
+    prominence = 0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks] if peaks else torch.zeros(0)
+    size = prominence.clamp(0.15, 1.3)
     since, until = _phrase_times(spoken)
     until = until + (spoken.flip(0).ne(spoken[-1]).cumsum(0).flip(0) == 0) * (goes_on_s / _HOP_S)
     sign = torch.where(spoken, 1.0, -1.0)
@@ -196,7 +207,19 @@ def describe_rhythm(
         syllables_per_s=len(peaks) / speaking_s,
         pitch_range_octaves=float(pitch[voiced].std()) if voiced.sum() > 20 else 0.18,
         dynamics=float(loudness[spoken].std()) if spoken.sum() > 20 else 0.2,
+        accents=_accents(peaks, prominence, voiced, frame_rate, frames),
     )
+
+
+def _accents(peaks: list[int], prominence: Tensor, voiced: Tensor, frame_rate: float, frames: int) -> Tensor:
+    """Prominence of the syllables that stand out and are voiced, in their frames: noise has peaks, but no accents."""
+    found = torch.zeros(frames)
+    near = torch.nn.functional.max_pool1d(voiced.float()[None], 2 * _VOICED_NEAR + 1, 1, _VOICED_NEAR)[0]
+    for peak, size in zip(peaks, prominence.tolist(), strict=True):
+        frame = round(peak * _HOP_S * frame_rate)
+        if near[peak] > 0 and size >= _LEAST_ACCENT and frame < frames:
+            found[frame] = size
+    return found
 
 
 def _at_frames(x: Float[Tensor, "ticks d"], frame_rate: float, frames: int) -> Float[Tensor, "frames d"]:

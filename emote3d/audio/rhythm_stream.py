@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,6 +14,8 @@ _CONTEXT_TICKS = 4
 """Ticks around one whose sound it hears."""
 _USUAL_LEVEL, _LEVEL_FALL, _VOICED = -1.5, 2.0, 0.55
 """Level of speech at about -26 dBFS, assumed at first; how much a second of voice lowers it that is quieter; what is voice."""
+_ACCENT_CONTEXT_S, _UNSETTLED_FRAMES, _APART_S = 1.8, 1, 0.25
+"""What an accent is compared with; frames at the end in which one may still move; time between two."""
 _GOES_ON_S = 1.2
 """How much longer the last phrase or pause is taken to last than it was heard."""
 
@@ -54,3 +58,34 @@ class RhythmStream:
         spare = max(0, known + final - _CONTEXT_TICKS - self._samples_first)
         self._samples, self._samples_first = self._samples[spare * self.hop :].clone(), self._samples_first + spare
         return everything
+
+
+class AccentStream:
+    """The accents of a voice as it goes on."""
+
+    def __init__(self, sample_rate: int, frame_rate: int) -> None:
+        self._sound, self._samples = RhythmStream(sample_rate, frame_rate), 0
+        self._next = 0
+        """First frame at which another accent may lie."""
+
+    def hear(self, samples: Float[Tensor, "samples"]) -> float:
+        """Take samples; gives the prominence of an accent (`Rhythm.accents`) that now is certain, else 0.
+
+        It lies `_UNSETTLED_FRAMES` and the hop of a frame before the end of what was heard, or a little earlier.
+        """
+        sound = self._sound
+        sound.add(samples)
+        self._samples += len(samples)
+        until = self._samples * sound.frame_rate // sound.sample_rate
+        settled = until - _UNSETTLED_FRAMES
+        if settled < 1:
+            return 0.0
+        on_a_tick = sound.frame_rate // math.gcd(sound.frame_rate, TICK_RATE)
+        first = max(0, until - round(_ACCENT_CONTEXT_S * sound.frame_rate)) // on_a_tick * on_a_tick
+        accents = sound.rhythm(first, until).accents
+        new = accents[max(0, self._next - first) : settled - first].nonzero()[:, 0]
+        if not len(new):
+            return 0.0
+        frame = max(self._next, first) + int(new[-1])
+        self._next = frame + round(_APART_S * sound.frame_rate)
+        return float(accents[frame - first])

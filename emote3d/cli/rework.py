@@ -56,6 +56,8 @@ class Explain(Reporting):
     """Motion with an ARKit face: npz, Live Link Face csv or Audio2Face json."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """Write the explanation there: .json or .txt (default: print it; --json prints JSON)."""
+    sound: Path | None = None
+    """The speech: says as well how nods, brows and blinks go with its accents and pauses."""
 
     def run(self) -> None:
         """Load, explain, print or write."""
@@ -66,11 +68,18 @@ class Explain(Reporting):
         if self.output is not None and self.output.suffix.lower() not in (".json", ".txt"):
             raise Emote3DError(f"an explanation is written as .json or .txt, got '{self.output}'")
         explanation = explain(read_any_motion(self.motion))
-        facts = explanation.to_dict()
+        facts, text = explanation.to_dict(), explanation.text()
+        if self.sound is not None:
+            from emote3d.audio.load import load_speech
+            from emote3d.audio.rhythm import hear_rhythm
+            from emote3d.metrics.beats import speech_beats
+
+            beats = speech_beats(explanation, hear_rhythm(load_speech(self.sound), explanation.fps))
+            facts, text = facts | {"with_the_speech": beats.to_dict()}, f"{text}\n{beats.text()}"
         if self.output is None:
-            self.report(facts, explanation.text())
+            self.report(facts, text)
             return
         as_json = self.output.suffix.lower() == ".json"
         with atomic_path(self.output) as path:
-            path.write_text((json.dumps(facts, indent=1) if as_json else explanation.text()) + "\n", encoding="utf-8")
+            path.write_text((json.dumps(facts, indent=1) if as_json else text) + "\n", encoding="utf-8")
         self.report({"output": str(self.output)}, f"{self.output}: {len(explanation.segments)} segments")

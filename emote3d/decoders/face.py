@@ -90,10 +90,18 @@ def with_gaze_and_drift(face: FaceMotion, life: Life, head_motion: float | Float
     )
 
 
-def with_life(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
-    """Add blinks, gaze and head drift to a face in ARKit's basis."""
+def with_life(
+    face: FaceMotion,
+    life: Life,
+    head_motion: float | Float[Tensor, "frames"],
+    brow_motion: float | Float[Tensor, "frames"] = 1.0,
+) -> FaceMotion:
+    """Add blinks, gaze, brows, nods and head drift to a face in ARKit's basis; brows that are up have less way to go."""
     face = with_gaze_and_drift(face, life, head_motion)
     expression = torch.maximum(face.expression, look_coefficients(face.eyes_axis_angle))
+    raised = torch.from_numpy(life.brow).float() * torch.as_tensor(brow_motion).float()
+    raised = raised.clamp(0, 1)[:, None] * _BROW_RAISES
+    expression = expression * (1 - _BROW_YIELDS * raised.amax(dim=1, keepdim=True)) + (1 - expression) * raised
     blink = torch.from_numpy(life.blink).float()[:, None]
     expression = expression * (1 - _BLINK_TAKES * blink) + _BLINK_CLOSES * (1 - expression) * blink
     return dataclasses.replace(face, expression=expression)
@@ -104,6 +112,9 @@ def _per_shape(values: dict[str, float]) -> Float[Tensor, "52"]:
     return torch.tensor([values.get(name.removesuffix("Left").removesuffix("Right"), 0.0) for name in ARKIT_52])
 
 
+_BROW_RAISES = _per_shape({"browInnerUp": 1.0, "browOuterUp": 0.85})
+_BROW_YIELDS = _per_shape({"browDown": 0.6})
+"""Share of what lowers the brows that gives way when they rise."""
 _BLINK_CLOSES = _per_shape({"eyeBlink": 1.0})
 _BLINK_TAKES = _per_shape({"eyeWide": 1.0, "eyeSquint": 0.5, "eyeLookDown": 0.6})
 """Share of what widens or narrows the lids that gives way to a blink."""

@@ -51,6 +51,7 @@ def life_of_rows(rows: Float[Tensor, "latents life_d"], frames: int) -> Life:
         blink=np.clip((columns[:, 0] - _NO_BLINK) / (1 - 2 * _NO_BLINK), 0.0, 1.0),
         gaze_rad=median_filter(columns[:, 1:3], size=(_GAZE_FRAMES, 1), mode="nearest"),
         head_rad=gaussian_filter1d(columns[:, 3:6], _HEAD_FRAMES, axis=0, mode="nearest"),
+        brow=np.zeros(frames),
     )
 
 

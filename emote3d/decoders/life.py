@@ -1,9 +1,9 @@
-"""What a voice does not determine: blinks, gaze, breath and the slow drift of the head, drawn from a seed.
+"""What a voice leaves open: blinks, nods and raised brows on its accents, gaze, breath and the slow drift of the head, from a seed.
 
 Drawn frame by frame from what went before, so a live stream gets the same as a recording in one go.
 
 Distributions are those of people in conversation: about 17 blinks a minute, 0.2 s each, closing faster than they open
-(Bentivoglio 1997; Trutoiu 2011); fixations of 0.5 to 3 s, mostly on the partner, averted in pauses (Lee, Badler 2002).
+(Bentivoglio 1997; Trutoiu 2011), rather in pauses and after accents (`blinks.py`); nods and brows (`beats.py`); fixations of 0.5 to 3 s, mostly on the partner, averted in pauses (Lee, Badler 2002).
 """
 
 from __future__ import annotations
@@ -14,19 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from emote3d.names import EMOTIONS
+from emote3d.decoders.beats import LEAD_S, Beats, blend_factors
+from emote3d.decoders.blinks import Blinks, Occasions
 
-BLINK_INTERVAL_S = 3.5
 _BLINK_RATE = {"sad": 0.8, "fear": 1.5, "anger": 0.7, "surprise": 0.6}
 _AVERSION = {"sad": 2.0, "fear": 1.8, "anger": 0.3, "contempt": 1.3}
 _SACCADE_S = 0.022
 """Width of a saccade: 10 degrees take about 50 ms (Bahill, Clark, Stark 1975)."""
 _HEAD_SHARE = 0.4
 """Share of an asked gaze shift that the head makes (Freedman 2008: eyes do most of those under 20 degrees)."""
-_NO_BLINKS = 0.05
-"""Below this rate the eyes stay open."""
-_BLINK_CLOSE_S, _BLINK_HOLD_S, _BLINK_OPEN_S = 0.075, 0.035, 0.17
-_BLINK_LASTS_S = 0.4
 _DRIFTS = ((2.6, 1.0), (1.0, 0.45))
 """Period (s) and size of the parts of the head's drift."""
 _BREATH_HZ, _BREATH_RAD = 0.24, math.radians(0.3)
@@ -52,17 +48,20 @@ class Life:
     gaze_rad: Float[np.ndarray, "frames 2"]
     """Yaw (to the avatar's left) and pitch (down) of the gaze relative to the camera."""
     head_rad: Float[np.ndarray, "frames 3"]
-    """Drift of the head: pitch, yaw, roll."""
+    """Drift and nods of the head: pitch, yaw, roll."""
+    brow: Float[np.ndarray, "frames"]
+    """How far the brows are raised, 0..1."""
 
 
 class LifeStream:
     """Draws blinks, gaze and head motion frame by frame."""
 
-    def __init__(self, fps: float, rng: np.random.Generator) -> None:
+    def __init__(self, fps: float, rng: np.random.Generator, lead_s: float = LEAD_S) -> None:
         self.fps, self.frame = fps, 0
         self._speaking = 0.0
-        blink_rng, gaze_rng, head_rng = rng.spawn(3)
-        self._blinks, self._gaze = _Blinks(blink_rng), _Gaze(gaze_rng, fps)
+        blink_rng, gaze_rng, head_rng, beat_rng = rng.spawn(4)
+        self._blinks, self._occasions = Blinks(blink_rng), Occasions(fps)
+        self._gaze, self._beats = _Gaze(gaze_rng, fps), Beats(beat_rng, lead_s)
         self._drifts = [(size, _Drift(head_rng, period_s / 2.5 * fps)) for period_s, size in _DRIFTS]
         self._breath = float(head_rng.uniform(0, 2 * math.pi))
         self._follows, self._turned = _Filter(0.3 * fps, 2), _Filter(_SACCADE_S * fps, 2)
@@ -75,11 +74,13 @@ class LifeStream:
         blink_rate: float = 1.0,
         aim_rad: Float[np.ndarray, "2"] | None = None,
         held: float = 0.0,
+        accent: float = 0.0,
     ) -> Life:
         """Draw the next frame.
 
         Args:
             loudness: 0..1, says whether the person speaks.
+            accent: prominence of an accent that comes in `lead_s`, or 0.
             aim_rad: where the gaze is asked to be, as far as it is `held` (0..1).
         """
         self._speaking += (loudness - self._speaking) / (0.3 * self.fps)
@@ -95,8 +96,15 @@ class LifeStream:
         head = drift * np.radians([1.1, 1.9, 1.2]) * (0.55 + 0.6 * min(1.0, self._speaking))
         head = head + self._follows.step(follows[[1, 0, 0]] * [1, 1, 0])
         head[0] += _BREATH_RAD * math.sin(2 * math.pi * _BREATH_HZ * time_s + self._breath)
-        blink = self._blinks.step(time_s, bool(shifted), blink_rate * _factor(emotion, _BLINK_RATE))
-        return Life(blink=np.array([blink]), gaze_rad=gaze[None], head_rad=head[None])
+        beat = self._beats.step(time_s, accent, emotion)
+        reach_s = self._occasions.step(time_s, loudness, accent, shifted=bool(shifted))
+        blink = self._blinks.step(time_s, reach_s, blink_rate * blend_factors(emotion, _BLINK_RATE))
+        return Life(
+            blink=np.array([blink]),
+            gaze_rad=gaze[None],
+            head_rad=(head + beat.nod_rad)[None],
+            brow=np.array([beat.brow]),
+        )
 
 
 def draw_life(
@@ -106,17 +114,21 @@ def draw_life(
     rng: np.random.Generator,
     blink_rate: float | Float[np.ndarray, "frames"] = 1.0,
     aim: Aim | None = None,
+    accents: Float[np.ndarray, "frames"] | None = None,
+    lead_s: float = LEAD_S,
 ) -> Life:
-    """Draw blinks, gaze and head drift for a clip; `loudness` in 0..1 says when the person speaks.
+    """Draw blinks, gaze, head and brows for a clip; `loudness` in 0..1 says when the person speaks.
 
     Args:
         aim: where the gaze has to be, in the frames that say so.
+        accents: prominence of an accent that comes `lead_s` after its frame, 0 in the others (`beats.announced`).
     """
-    stream, frames = LifeStream(fps, rng), []
+    stream, frames = LifeStream(fps, rng, lead_s), []
     rates = np.broadcast_to(blink_rate, len(emotion)).astype(np.float64)
     for frame, felt in enumerate(emotion):
         target, held = (None, 0.0) if aim is None else (aim.gaze_rad[frame], float(aim.held[frame]))
-        frames.append(stream.step(felt, float(loudness[frame]), float(rates[frame]), target, held))
+        accent = 0.0 if accents is None else float(accents[frame])
+        frames.append(stream.step(felt, float(loudness[frame]), float(rates[frame]), target, held, accent))
     return join_lives(frames)
 
 
@@ -134,14 +146,8 @@ def aimed(life: Life, aim: Aim, fps: float) -> Life:
 
 def join_lives(lives: list[Life]) -> Life:
     """Lives one after the other as one."""
-    members = ("blink", "gaze_rad", "head_rad")
+    members = ("blink", "gaze_rad", "head_rad", "brow")
     return Life(**{name: np.concatenate([getattr(life, name) for life in lives]) for name in members})
-
-
-def _factor(emotion: np.ndarray, table: dict[str, float]) -> float:
-    """Blend the factors of the emotions by their weights."""
-    factors = np.array([table.get(name, 1.0) for name in EMOTIONS])
-    return float(emotion @ factors / max(float(emotion.sum()), 1e-6))
 
 
 class _Filter:
@@ -187,7 +193,7 @@ class _Gaze:
     def step(self, emotion: np.ndarray, speaking: float) -> np.ndarray:
         """Yaw and pitch of the next frame."""
         if self.left <= 0:
-            self.target, length_s = self._fixate(_factor(emotion, _AVERSION) * (1.0 if speaking > 0.25 else 0.6))
+            self.target, length_s = self._fixate(blend_factors(emotion, _AVERSION) * (1.0 if speaking > 0.25 else 0.6))
             self.left = max(4, int(length_s * self.fps))
         self.left -= 1
         noise = np.radians(0.45) * self.rng.normal(size=2)
@@ -199,37 +205,3 @@ class _Gaze:
             point = np.array([rng.choice([-1, 1]) * rng.uniform(6, 14), rng.uniform(-5, 9)])
             return np.radians(point), rng.uniform(0.4, 1.1)
         return np.radians(rng.normal(0, [1.8, 1.2])), rng.uniform(0.5, 2.8)
-
-
-class _Blinks:
-    """Blinks in their time, rather when the eyes move; one in ten is double."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.due_s = rng.uniform(0.4, BLINK_INTERVAL_S)
-        self.going: list[tuple[float, float]] = []
-        """Start (s) and slowness of the blinks of now and soon."""
-
-    def step(self, time_s: float, shifted: bool, hurry: float) -> float:
-        """Closure of the lids at a time, 0..1."""
-        if hurry < _NO_BLINKS:
-            self.due_s = max(self.due_s, time_s + 0.4)
-        elif time_s >= self.due_s or (shifted and self.due_s - time_s < 0.4):
-            self._blink(time_s, hurry)
-        self.going = [(start, slowness) for start, slowness in self.going if time_s - start < _BLINK_LASTS_S]
-        return max((_blink_curve(time_s - start, slowness) for start, slowness in self.going), default=0.0)
-
-    def _blink(self, time_s: float, hurry: float) -> None:
-        rng = self.rng
-        self.going.append((time_s, rng.uniform(0.9, 1.15)))
-        if rng.random() < 0.1:
-            self.going.append((time_s + 0.38, 1.0))
-        wait = BLINK_INTERVAL_S * rng.lognormal(-0.18, 0.6)
-        self.due_s = time_s + max(0.7, wait / max(0.1, hurry))
-
-
-def _blink_curve(t: float, slowness: float) -> float:
-    closing = t / (_BLINK_CLOSE_S * slowness)
-    opening = 1 - (t - (_BLINK_CLOSE_S + _BLINK_HOLD_S) * slowness) / (_BLINK_OPEN_S * slowness)
-    x = min(1.0, max(0.0, min(closing, opening)))
-    return x * x * (3 - 2 * x)

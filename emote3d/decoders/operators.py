@@ -61,6 +61,9 @@ _MOUTH[JAW] = True
 _JAW_MOVES = _JAWS.clone()
 _JAW_MOVES[JAW] = True
 _WIDTHS_S = ((_JAW_MOVES, _SETTLED_JAW_S), *((_mask(name), width_s) for name, width_s in _SLOW_S.items()))
+BEATING = _mask("browInnerUp", "browOuterUp")
+BEATING[NECK] = True
+"""Channels in which beats are drawn: raised brows and the turns of the head."""
 _LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
 _RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
 _JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
@@ -123,6 +126,15 @@ def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channel
         return channels
     posture = _gaussian(channels, _POSTURE_S * fps)
     return posture + factor * (channels - posture)
+
+
+def without_accents(channels: Channels, neutral: Channels, fps: float) -> Channels:
+    """Take away what head and brows do on accents in the performance without emotion: beats are drawn in their place."""
+    moved = neutral - _gaussian(neutral, _POSTURE_S * fps)
+    moved[:, : len(ARKIT_52)] = neutral[:, : len(ARKIT_52)]
+    out = torch.where(BEATING, channels - moved, channels)
+    out[:, : len(ARKIT_52)].clamp_(min=0)
+    return out
 
 
 def lip_gap_mm(channels: Float[Tensor, "frames channels"]) -> Frames:

@@ -21,7 +21,7 @@ _SECOND = 0.2
 """A further emotion is named from this strength on."""
 _BLINK = 0.55
 _LOOKS_DEG = 8.0
-_NOD_DEG = 1.6
+_NOD_DEG, _RAISE = 1.6, 0.08
 _POSED_DEG = 3.0
 
 
@@ -49,11 +49,11 @@ class Event:
     """Something that happens."""
 
     kind: str
-    """blink, nod, or looks left/right/up/down (the avatar's own sides)."""
+    """blink, nod, brows raised, or looks left/right/up/down (the avatar's own sides)."""
     start_s: float
     end_s: float
     size: float
-    """Degrees of nods and looks, closure of blinks."""
+    """Degrees of nods and looks, closure of blinks, how far the brows go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,9 @@ class Explanation:
     blinks: tuple[Event, ...]
     looks: tuple[Event, ...]
     nods: tuple[Event, ...]
+    """They begin where the head is lowest."""
+    raises: tuple[Event, ...]
+    """Quick raises of the brows; they begin where the brows are highest."""
     peaks: dict[str, dict[str, Any]]
     """Strongest moment of each action unit: score, coefficient, time."""
     mean_emotion: dict[str, float]
@@ -93,6 +96,7 @@ class Explanation:
         lines.append(f"blinks: {len(self.blinks)} ({rate:.0f} a minute){_times(self.blinks)}")
         lines.append(f"looks: {len(self.looks)}" + "".join(f"; {_look(event)}" for event in self.looks))
         lines.append(f"head nods: {len(self.nods)}{_times(self.nods)}")
+        lines.append(f"brows raised: {len(self.raises)}{_times(self.raises)}")
         return "\n".join(lines)
 
 
@@ -125,7 +129,8 @@ def explain(motion: Motion) -> Explanation:
         segments=_segments(curves, emotion, neck, fps),
         blinks=_blinks(curves, fps),
         looks=_looks(neck + eyes, fps),
-        nods=_nods(neck[:, 0], fps),
+        nods=_flashes("nod", neck[:, 0], _NOD_DEG, fps),
+        raises=_flashes("brows raised", np.maximum(curves.stronger(1), curves.stronger(2)), _RAISE, fps),
         peaks=_peaks(curves, fps),
         mean_emotion={name: round(float(emotion[:, i].mean()), 3) for i, name in enumerate(EMOTIONS)},
     )
@@ -215,14 +220,12 @@ def _looks(gaze_deg: Float[np.ndarray, "frames 3"], fps: float) -> tuple[Event, 
     )
 
 
-def _nods(pitch_deg: Float[np.ndarray, "frames"], fps: float) -> tuple[Event, ...]:
-    """Quick dips of the head that come back."""
-    movement = gaussian_filter1d(pitch_deg, 0.05 * fps) - gaussian_filter1d(pitch_deg, 0.6 * fps)
-    peaks, shape = find_peaks(movement, prominence=_NOD_DEG, distance=max(1, round(0.2 * fps)), width=1)
+def _flashes(kind: str, curve: Float[np.ndarray, "frames"], least: float, fps: float) -> tuple[Event, ...]:
+    """Quick moves of a curve up that come back, from where they are highest."""
+    movement = gaussian_filter1d(curve, 0.03 * fps) - gaussian_filter1d(curve, 0.6 * fps)
+    peaks, shape = find_peaks(movement, prominence=least, distance=max(1, round(0.2 * fps)), width=1)
     return tuple(
-        Event(
-            kind="nod", start_s=round(peak / fps, 3), end_s=round((peak + width) / fps, 3), size=round(float(size), 1)
-        )
+        Event(kind=kind, start_s=round(peak / fps, 3), end_s=round((peak + width) / fps, 3), size=round(float(size), 2))
         for peak, width, size in zip(
             peaks.tolist(), shape["widths"].tolist(), shape["prominences"].tolist(), strict=True
         )

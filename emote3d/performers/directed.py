@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.decoders import operators
+from emote3d.decoders.beats import announced
 from emote3d.decoders.face import NECK, face_from_channels, with_life
 from emote3d.decoders.life import Aim, draw_life
 from emote3d.latents.speech import direct
@@ -21,14 +22,17 @@ Decode = Callable[[SpeechLatents], Float[Tensor, "frames channels"]]
 
 
 def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: int) -> FaceMotion:
-    """Perform what was heard; the seed decides blinks, gaze and head drift."""
+    """Perform what was heard; the seed decides blinks, nods, raised brows, gaze and head drift."""
     with torch.inference_mode():
-        channels = directed_channels(decode, heard, timeline, fps)
+        channels = directed_channels(decode, heard, timeline, fps, accented=False)
     voice = heard.latents.emotion.expand(timeline.frames, -1).double().numpy()
     rng = np.random.default_rng(seed)
     loudness = heard.loudness.double().numpy()
-    life = draw_life(voiced(timeline.emotion, voice), loudness, fps, rng, timeline.blink_rate, aim_of(timeline))
-    return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))
+    accents = announced(heard.accents.double().numpy(), fps)
+    felt = voiced(timeline.emotion, voice)
+    life = draw_life(felt, loudness, fps, rng, timeline.blink_rate, aim_of(timeline), accents)
+    head, brows = (torch.from_numpy(np.ascontiguousarray(c)) for c in (timeline.head_motion, timeline.brow_motion))
+    return with_life(face_from_channels(channels), life, head, brows)
 
 
 def aim_of(timeline: Timeline) -> Aim:
@@ -36,8 +40,14 @@ def aim_of(timeline: Timeline) -> Aim:
     return Aim(gaze_rad=np.radians(timeline.gaze_deg * [1, -1]), held=timeline.gaze_held)
 
 
-def directed_channels(decode: Decode, heard: Heard, timeline: Timeline, fps: float) -> Float[Tensor, "frames channels"]:
-    """The channels that voice and direction determine: the regions decoded one by one and composed."""
+def directed_channels(
+    decode: Decode, heard: Heard, timeline: Timeline, fps: float, *, accented: bool = True
+) -> Float[Tensor, "frames channels"]:
+    """The channels that voice and direction determine: the regions decoded one by one and composed.
+
+    Args:
+        accented: whether head and brows keep what the networks let them do on accents.
+    """
     neutral_feeling = np.zeros_like(timeline.emotion)
     neutral_feeling[:, 0] = 1.0
 
@@ -54,6 +64,8 @@ def directed_channels(decode: Decode, heard: Heard, timeline: Timeline, fps: flo
     channels = operators.compose(upper, mouth)
     channels[:, NECK] = whole[:, NECK]
     channels, neutral = (operators.rest(one, neutral, heard.loudness, fps) for one in (channels, neutral))
+    if not accented:
+        channels = operators.without_accents(channels, neutral, fps)
     return _operate(channels, neutral, timeline, fps)
 
 

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from emote3d.audio.folded import FoldedWav2Vec
 from emote3d.audio.loudness import frame_loudness
+from emote3d.audio.rhythm import hear_accents
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig, framed, normalised, resampled
 from emote3d.checkpoint import load_component
+from emote3d.decoders.beats import announced
 from emote3d.decoders.face import with_gaze_and_drift
 from emote3d.decoders.life import draw_life
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
@@ -90,7 +92,11 @@ class EmoteFace:
             emotion=torch.eye(len(EMOTIONS))[:1],
             style=torch.zeros(0),
         )
-        return Heard(latents=latents, loudness=frame_loudness(speech, self.fps, frames))
+        return Heard(
+            latents=latents,
+            loudness=frame_loudness(speech, self.fps, frames),
+            accents=hear_accents(speech, self.fps, frames),
+        )
 
     def check(self, direction: Direction) -> None:
         """Refuse to hear emotions and to sample, which EMOTE has no networks for."""
@@ -109,7 +115,8 @@ class EmoteFace:
         condition = self.condition(emotion, self.condition.subject_index(direction.subject))
         expression, jaw_axis_angle = self.decode(heard.latents.content, condition)
         rng = np.random.default_rng(seed)
-        life = draw_life(emotion.double().numpy(), heard.loudness.double().numpy(), self.fps, rng, aim=aim_of(timeline))
+        loudness, accents = heard.loudness.double().numpy(), announced(heard.accents.double().numpy(), self.fps)
+        life = draw_life(emotion.double().numpy(), loudness, self.fps, rng, aim=aim_of(timeline), accents=accents)
         still = FaceMotion(
             expression=expression.clamp(0, 1) if self.condition.config.basis == "arkit52" else expression,
             basis=self.condition.config.basis,

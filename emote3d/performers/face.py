@@ -21,6 +21,8 @@ class Heard:
     """Content, the emotion heard in the voice, and the average style."""
     loudness: Float[Tensor, "frames"]
     """0 (silence) to 1 (the level of the speech), per motion frame."""
+    accents: Float[Tensor, "frames"]
+    """Prominence of an accented syllable in the frame where it is loudest, 0 elsewhere (`audio.rhythm.Rhythm`)."""
     words: tuple[SpokenWord, ...] | None = None
     """The words of the transcript, where there is one."""
 

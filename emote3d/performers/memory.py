@@ -19,6 +19,7 @@ def remember(heard: Heard, direction: Direction, face: FacePerformer, seed: int,
         content=heard.latents.content,
         voice=heard.latents.emotion.expand(len(heard.loudness), -1).contiguous(),
         loudness=heard.loudness,
+        accents=heard.accents,
         style=heard.latents.style,
         frame_rate=face.fps,
         duration_s=duration_s,
@@ -37,5 +38,6 @@ def heard_again(origin: Origin) -> Heard:
     return Heard(
         latents=SpeechLatents(content=origin.content, emotion=origin.voice, style=origin.style),
         loudness=origin.loudness,
+        accents=origin.accents,
         words=tuple(words) or None,
     )

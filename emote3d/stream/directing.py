@@ -36,6 +36,7 @@ class Steered:
     """Emotion weights, then style."""
     emotion: Float[np.ndarray, "8"]
     head_motion: float
+    brow_motion: float
     blink_rate: float
     aim_rad: Float[np.ndarray, "2"]
     """Yaw and pitch (down) of the gaze asked for."""
@@ -143,7 +144,7 @@ class Steering:
         direction = self._direction
         felt = direction.intensity * np.array([parse_feeling(direction.base_emotion)])
         weights = voiced(felt, self._voice[None])[0, 1:]
-        numbers = [*np.exp(direction.style()), direction.head_motion, direction.blink_rate]
+        numbers = [*np.exp(direction.style()), direction.head_motion, direction.brow_motion, direction.blink_rate]
         self._target = np.array([*weights, *numbers])
 
     @property
@@ -161,12 +162,13 @@ class Steering:
         rising = self._target[:emotions] >= self._place[:emotions]
         settle_s[:emotions] = np.where(rising, self._direction.attack_s, self._direction.decay_s)
         self._place, self._speed = spring(self._place, self._speed, self._target, settle_s, LIVE_FPS)
-        felt, style = self._place[:emotions], np.log(self._place[emotions:-2])
+        felt, style = self._place[:emotions], np.log(self._place[emotions:-3])
         emotion = np.array([max(0.0, 1.0 - felt.sum()), *felt])
         return Steered(
             condition=torch.from_numpy(np.concatenate([emotion, style])).float()[None],
             emotion=emotion,
-            head_motion=float(self._place[-2]),
+            head_motion=float(self._place[-3]),
+            brow_motion=float(self._place[-2]),
             blink_rate=float(self._place[-1]),
             aim_rad=self._aim_rad,
             held=self._held,

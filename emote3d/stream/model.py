@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig
 from emote3d.audio.hearing import FULL_SCALE_BELOW_LEVEL
 from emote3d.audio.level import RunningLevel
+from emote3d.audio.rhythm_stream import AccentStream
 from emote3d.checkpoint import load_component
 from emote3d.decoders.face import face_from_channels, with_life
 from emote3d.decoders.life import Aim, draw_life
@@ -26,8 +28,11 @@ from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.records import Motion, Speech
 from emote3d.stream.directing import LIVE_FPS, Steering
+from emote3d.stream.posture import Posture
 
 MAX_LOOK_AHEAD_MS = 120.0
+LIVE_LEAD_S = 0.08
+"""Beats rise in this time: an accent is heard about when it is there, and they should not come late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +126,20 @@ class LiveModel:
         frames = len(channels)
         aim = Aim(gaze_rad=np.tile(asked.aim_rad, (frames, 1)), held=np.full(frames, asked.held))
         rng, emotion = np.random.default_rng(seed), np.tile(asked.emotion, (frames, 1))
-        life = draw_life(emotion, loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim)
-        return Motion(face=with_life(face_from_channels(channels), life, asked.head_motion), fps=LIVE_FPS)
+        accents = self._accents(speech, self.timing(look_ahead_ms), frames)
+        life = draw_life(emotion, loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim, accents, LIVE_LEAD_S)
+        posture = Posture()
+        channels = torch.cat([posture.step(pose[None], asked.emotion) for pose in channels])
+        face = with_life(face_from_channels(channels), life, asked.head_motion, asked.brow_motion)
+        return Motion(face=face, fps=LIVE_FPS)
+
+    def _accents(self, speech: Speech, timing: Timing, frames: int) -> Float[np.ndarray, "frames"]:
+        """Accents in the frames in which a stream becomes certain of them."""
+        heard, missing = AccentStream(speech.sample_rate, LIVE_FPS), timing.samples_for(frames) - len(speech.waveform)
+        waveform = torch.nn.functional.pad(speech.waveform, (0, max(0, missing)))
+        bounds = [0, *(timing.samples_for(frame) for frame in range(frames))]
+        with torch.inference_mode():
+            return np.array([heard.hear(waveform[a:b]) for a, b in itertools.pairwise(bounds)])
 
     def _channels(
         self, speech: Speech, condition: Float[Tensor, "1 condition_d"], timing: Timing

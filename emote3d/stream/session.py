@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.audio.rhythm_stream import AccentStream
 from emote3d.decoders.face import CHANNELS, face_from_channels, with_life
 from emote3d.decoders.life import Life, LifeStream, join_lives
 from emote3d.errors import Emote3DError
@@ -20,7 +21,8 @@ from emote3d.records import Motion
 from emote3d.stream.directing import Steered, Steering
 from emote3d.stream.gestures import BodyMaker, BodyTrack
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
-from emote3d.stream.model import LIVE_FPS, LiveModel, loudness_of
+from emote3d.stream.model import LIVE_FPS, LIVE_LEAD_S, LiveModel, loudness_of
+from emote3d.stream.posture import Posture
 from emote3d.stream.threads import one_thread
 from emote3d.stream.voice import VoiceTrack
 
@@ -74,7 +76,7 @@ class Stream:
         body: BodyMaker | None = None,
     ) -> None:
         self.model, self.timing = model, model.timing(look_ahead_ms)
-        self._life = LifeStream(LIVE_FPS, np.random.default_rng(seed))
+        self._life, self._posture = LifeStream(LIVE_FPS, np.random.default_rng(seed), LIVE_LEAD_S), Posture()
         self._steering = Steering(direction)
         self._voice = VoiceTrack(model.voice, model.audio.log_mel)
         self._last: Tensor | None = None
@@ -89,6 +91,7 @@ class Stream:
         self._decoder, self._prior = DecoderStream(model.decoder), PriorStream(model.prior.decoder)
         self._waiting: list[Tensor] = []
         self._features, self._levels = _Rows(), _Rows()
+        self._accents = AccentStream(self.sample_rate, LIVE_FPS)
         self._taken = 0
         self.samples = 0
         """Samples fed since the beginning or the last reset."""
@@ -204,8 +207,9 @@ class Stream:
             face = face_from_channels(torch.cat(poses))
             if made:
                 self._last = poses[-1]
-                head_motion = torch.tensor([steered.head_motion for _, steered, _ in made], dtype=torch.float64)
-                face = with_life(face, join_lives([life for _, _, life in made]), head_motion)
+                moves = [(steered.head_motion, steered.brow_motion) for _, steered, _ in made]
+                life = join_lives([life for _, _, life in made])
+                face = with_life(face, life, *torch.tensor(moves, dtype=torch.float64).T)
         if self._body is not None:
             self._body.see(face)
         return Motion(face=face, fps=LIVE_FPS)
@@ -222,10 +226,12 @@ class Stream:
             self._body.hear(samples, steered.emotion)
         content = self.model.latents(feature[None, None])[0]
         pose = self._prior.push(self._decoder.push(content, steered.condition))
+        pose = self._posture.step(pose, steered.emotion)
         if self._left is not None and frame < _BLEND_FRAMES:
             t = (frame + 1) / (_BLEND_FRAMES + 1)
             pose = torch.lerp(self._left, pose, t * t * (3 - 2 * t))
-        life = self._life.step(steered.emotion, loudness, steered.blink_rate, steered.aim_rad, steered.held)
+        accent = self._accents.hear(samples)
+        life = self._life.step(steered.emotion, loudness, steered.blink_rate, steered.aim_rad, steered.held, accent)
         self.frames += 1
         return pose, steered, life
 

@@ -2,6 +2,7 @@ import numpy as np
 import torch
 
 from emote3d.audio.rhythm import BANDS, RHYTHM_D, hear_rhythm
+from emote3d.audio.rhythm_stream import AccentStream
 from emote3d.records import Speech
 
 RATE = 16000
@@ -47,3 +48,22 @@ def test_silence_and_shortness_are_fine() -> None:
         rhythm = hear_rhythm(Speech(waveform=torch.zeros(round(seconds * RATE)), sample_rate=RATE), 30)
         assert torch.isfinite(rhythm.features).all()
         assert rhythm.loudness.max() == 0
+
+
+def test_accents_lie_on_voiced_syllables_and_not_on_noise() -> None:
+    times = [1.0, 1.6, 2.4, 3.9, 4.7]
+    found = hear_rhythm(_syllables(times), 30).accents.nonzero()[:, 0] / 30
+    assert len(found) == len(times) and (found - torch.tensor(times)).abs().max() < 0.06
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.05, 5 * RATE).astype(np.float32))
+    assert not hear_rhythm(Speech(waveform=noise, sample_rate=RATE), 30).accents.any()
+
+
+def test_accents_are_heard_as_they_come() -> None:
+    times = [1.0, 1.6, 2.4, 3.9, 4.7]
+    stream, found = AccentStream(RATE, 30), []
+    for index, part in enumerate(_syllables(times).waveform.split(RATE // 30)):
+        if stream.hear(part):
+            found.append((index + 1) / 30)
+    assert len(found) == len(times)
+    late = torch.tensor(found) - torch.tensor(times)
+    assert late.min() > 0 and late.max() < 0.15
