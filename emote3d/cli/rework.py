@@ -68,14 +68,16 @@ class Explain(Reporting):
         if self.output is not None and self.output.suffix.lower() not in (".json", ".txt"):
             raise Emote3DError(f"an explanation is written as .json or .txt, got '{self.output}'")
         explanation = explain(read_any_motion(self.motion))
-        facts, text = explanation.to_dict(), explanation.text()
+        facts: dict[str, object] = explanation.to_dict()
+        text = explanation.text()
         if self.sound is not None:
             from emote3d.audio.load import load_speech
             from emote3d.audio.rhythm import hear_rhythm
             from emote3d.metrics.beats import speech_beats
 
             beats = speech_beats(explanation, hear_rhythm(load_speech(self.sound), explanation.fps))
-            facts, text = facts | {"with_the_speech": beats.to_dict()}, f"{text}\n{beats.text()}"
+            facts["with_the_speech"] = beats.to_dict()
+            text = f"{text}\n{beats.text()}"
         if self.output is None:
             self.report(facts, text)
             return
