@@ -200,4 +200,4 @@ def resample_features(
     low = position.long()
     high = (low + 1).clamp(max=features.shape[1] - 1)
     weight = (position - low).to(features)[:, None]
-    return torch.lerp(features[:, low], features[:, high], weight)
+    return features[:, low].lerp_(features[:, high], weight)

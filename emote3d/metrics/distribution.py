@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import sqrtm
 
 
 def frechet_distance(a: Float[np.ndarray, "samples_a features"], b: Float[np.ndarray, "samples_b features"]) -> float:
@@ -14,12 +13,15 @@ def frechet_distance(a: Float[np.ndarray, "samples_a features"], b: Float[np.nda
 
     FGD (Yoon et al. 2020) is this over the latents of a motion autoencoder; figures of different feature networks cannot be
     compared (`features.py` trains ours; the published BEAT2 one can be used by passing its latents). Covariances are unbiased; with
-    fewer samples than features a part of the distance is noise.
+    fewer samples than features a part of the distance is noise. The root's trace is that of (A^(1/2) B A^(1/2))^(1/2), which is
+    symmetric, so that singular covariances do no harm.
     """
     mean = a.mean(axis=0) - b.mean(axis=0)
     cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
-    root = np.real(np.asarray(sqrtm(cov_a @ cov_b)))
-    return max(0.0, float(mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2 * np.trace(root)))
+    values, axes = np.linalg.eigh(cov_a)
+    root_a = axes * np.sqrt(values.clip(min=0)) @ axes.T
+    shared = np.sqrt(np.linalg.eigvalsh(root_a @ cov_b @ root_a).clip(min=0)).sum()
+    return max(0.0, float(mean @ mean + np.trace(cov_a) + np.trace(cov_b) - 2 * shared))
 
 
 def seed_diversity(samples: Sequence[Float[np.ndarray, "frames features"]]) -> float:

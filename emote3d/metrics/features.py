@@ -82,7 +82,7 @@ def train_features(
         optimizer.zero_grad()
         error.backward()
         optimizer.step()
-    return network.eval(), float(error)
+    return network.eval(), float(error.detach())
 
 
 def features_of(network: MotionFeatures, bodies: Iterable[BodyMotion], step: int | None = None) -> np.ndarray:

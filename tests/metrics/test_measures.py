@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 
 from emote3d.metrics import body, distribution, vertices
 from emote3d.metrics.features import FeatureConfig, body_windows, features_of, train_features
@@ -107,6 +108,17 @@ def test_frechet_distance_of_gaussians():
     assert distribution.frechet_distance(a + [3, 0, 0], a) == pytest.approx(9)
     centred = a - a.mean(axis=0)
     assert distribution.frechet_distance(2 * centred, centred) == pytest.approx(np.trace(np.cov(a.T)), rel=1e-6)
+
+
+def test_frechet_distance_is_that_of_scipy():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(200, 6)) @ rng.normal(size=(6, 6)), rng.normal(size=(90, 6)) @ rng.normal(size=(6, 6)) + 1
+    mean, cov_a, cov_b = a.mean(0) - b.mean(0), np.cov(a.T), np.cov(b.T)
+    expected = mean @ mean + np.trace(cov_a + cov_b - 2 * np.real(sqrtm(cov_a @ cov_b)))
+    assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+    flat = np.concatenate([a, a[:, :1]], axis=1)  # singular covariances
+    assert distribution.frechet_distance(flat, flat) == pytest.approx(0, abs=1e-6)
+    assert distribution.frechet_distance(flat, flat + 1) == pytest.approx(7)
 
 
 def test_features_learn_and_tell_bodies_apart():
