@@ -63,9 +63,9 @@ class TrainEmote(Reporting):
     wav2vec2: str = "facebook/wav2vec2-base-960h"
     """Folder or hub id of the wav2vec2 that stage 1 starts from."""
     lip_reader: Path | None = None
-    """Component folder, or TorchScript that looks at mouths (grey, 96x96); default ours."""
+    """Component folder (ours, or imported), or TorchScript that looks at mouths (grey, 96x96); default ours."""
     emotion_net: Path | None = None
-    """Component folder, or TorchScript that looks at faces (grey, 224x224); default ours."""
+    """Component folder (ours, or imported), or TorchScript that looks at faces (grey, 224x224); default ours."""
     runs: Path | None = None
     """Where curves and resumable states go (default: runs/emote-STAGE); the same command goes on from there."""
     settings: Flat[EmoteTraining] = field(default_factory=EmoteTraining)

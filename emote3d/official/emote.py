@@ -19,7 +19,7 @@ from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.names import EMOTIONS
 from emote3d.official import baked_flame
 from emote3d.official.lightning_file import find_checkpoint, read_settings, read_state, setting, whole
-from emote3d.official.tensors import Parts, State, count, fill, size
+from emote3d.official.tensors import Parts, State, check_heads, count, fill, size
 from emote3d.official.wav2vec import wav2vec_config, wav2vec_state
 from emote3d.prior.flint import FlintConfig, FlintDecoder, MotionVAE
 from emote3d.retarget.caching import MAP_NAME, keep_map
@@ -216,7 +216,7 @@ def _decoder(parts: Parts, latents: SpeechEncoderConfig, settings: Mapping[str, 
         latent_d=latent_d,
         frames_per_latent=size(state, "squasher.weight", 1, parts.name) // latent_d,
     )
-    _check_heads(config.heads, config.content_d + style_d, parts.name)
+    check_heads(config.heads, config.content_d + style_d, parts.name)
     decoder = RegressionDecoder(config)
     fill(decoder, state, parts.name)
     return decoder
@@ -238,11 +238,6 @@ def _condition(decoder: RegressionConfig, settings: Mapping[str, Any]) -> EmoteC
     return EmoteConditionConfig(intensities=intensities, subjects=subjects)
 
 
-def _check_heads(heads: int, d: int, name: str) -> None:
-    if d % heads:
-        raise Emote3DError(f"{name}: {heads} attention heads (nhead in cfg.yaml) do not divide a width of {d}")
-
-
 def _flint_decoder(parts: Parts, prefix: str, settings: Mapping[str, Any]) -> tuple[FlintDecoder, FlintConfig]:
     state = parts.take(prefix, _FLINT_NAMES)
     config = FlintConfig(
@@ -253,7 +248,7 @@ def _flint_decoder(parts: Parts, prefix: str, settings: Mapping[str, Any]) -> tu
         feedforward_d=size(state, "transformer.layers.0.linear1.weight", 0, parts.name),
         layers=count(state, "transformer.layers."),
     )
-    _check_heads(config.heads, config.d, parts.name)
+    check_heads(config.heads, config.d, parts.name)
     decoder = FlintDecoder(config)
     fill(decoder, state, parts.name)
     return decoder, config

@@ -12,7 +12,7 @@ from emote3d.checkpoint import save_component
 from emote3d.errors import Emote3DError
 from emote3d.official.emote import Imported
 from emote3d.official.lightning_file import find_checkpoint, read_settings, read_state, setting, whole
-from emote3d.official.tensors import Parts, State, count, fill, size
+from emote3d.official.tensors import Parts, State, check_heads, count, fill, size
 from emote3d.perception.pictures import PictureEmotionConfig, PictureEmotionNet, PictureLipConfig, PictureLipReader
 
 _ENCODER = "model.sequence_encoder.encoder"
@@ -72,8 +72,7 @@ def import_emotion_net(path: Path, out: Path, features: Path | None = None) -> I
         layers=count(state, "layers."),
         activation=_activation(settings),
     )
-    if config.d % config.heads:
-        raise Emote3DError(f"{name}: {config.heads} attention heads do not divide a width of {config.d}")
+    check_heads(config.heads, config.d, name)
     return _written(PictureEmotionNet(config), state, parts, (file, out))
 
 

@@ -61,6 +61,12 @@ def count(state: Mapping[str, Tensor], prefix: str) -> int:
     return len({key.removeprefix(prefix).split(".", 1)[0] for key in state if key.startswith(prefix)})
 
 
+def check_heads(heads: int, d: int, name: str) -> None:
+    """Raise Emote3DError where attention heads, which no tensor shows, do not divide a width."""
+    if d % heads:
+        raise Emote3DError(f"{name}: {heads} attention heads (nhead in cfg.yaml) do not divide a width of {d}")
+
+
 def fill(module: nn.Module, state: State, name: str) -> None:
     """Load a state strictly.
 

@@ -85,14 +85,14 @@ class EmoteTask(StepwiseTask):
         net.prior.requires_grad_(False)
         net.audio.requires_grad_(settings.stage == 1)
         net.audio.model.freeze_feature_encoder()  # else it asks for a gradient of its input, and goes all the way back
-        self._perceivers = (perceivers,)
+        self._perceivers = perceivers
         self._eyes = Eyes(poser.model) if perceivers is not None else None
 
     def on_fit_start(self) -> None:
         """Bring what is no part of the checkpoint to the training's device."""
         self.poser.model = self.poser.model.to(self.device)
-        for perceivers in self._perceivers:
-            for net in () if perceivers is None else (perceivers.lips, perceivers.emotion):
+        if self._perceivers is not None:
+            for net in (self._perceivers.lips, self._perceivers.emotion):
                 if isinstance(net, nn.Module):
                     net.to(self.device)
 
@@ -148,18 +148,16 @@ class EmoteTask(StepwiseTask):
 
     def _lips_apart(self, ours: FaceShapes, theirs: FaceShapes, valid: Tensor) -> Tensor:
         """Per frame, over the valid ones."""
-        perceivers = self._perceivers[0]
-        assert perceivers is not None and self._eyes is not None
-        lips = perceivers.lips
+        assert self._perceivers is not None and self._eyes is not None
+        lips = self._perceivers.lips
         with torch.no_grad():
             target = lips.read(self._eyes.see(theirs, lips.sight))
         return masked_mean(directions_apart(lips.read(self._eyes.see(ours, lips.sight)), target), valid)
 
     def _feelings_apart(self, ours: FaceShapes, valid: Tensor, theirs: FaceShapes, their_valid: Tensor) -> Tensor:
         """Per sequence."""
-        perceivers = self._perceivers[0]
-        assert perceivers is not None and self._eyes is not None
-        net = perceivers.emotion
+        assert self._perceivers is not None and self._eyes is not None
+        net = self._perceivers.emotion
         with torch.no_grad():
             target = net.feel(self._eyes.see(theirs, net.sight), their_valid)
         return directions_apart(net.feel(self._eyes.see(ours, net.sight), valid), target).mean()

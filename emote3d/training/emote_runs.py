@@ -12,7 +12,7 @@ import torch
 
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
 from emote3d.body import BodyModel, choose_avatar, load_body_model
-from emote3d.checkpoint import load_component, read_manifest, save_component
+from emote3d.checkpoint import load_component, load_config, read_manifest, save_component
 from emote3d.data.face_clips import ClipSet
 from emote3d.data.flame_folder import FlameFolder
 from emote3d.data.mead import MeadSet
@@ -45,9 +45,9 @@ class EmoteStart:
     wav2vec2: str = "facebook/wav2vec2-base-960h"
     """Folder or hub id of the wav2vec2 that stage 1 starts from."""
     lip_reader: Path | None = None
-    """Component folder, or TorchScript that looks at mouths; default ours."""
+    """Component folder of ours or of the published one, or TorchScript that looks at mouths; default ours."""
     emotion_net: Path | None = None
-    """Component folder, or TorchScript that looks at faces; default ours."""
+    """Component folder of ours or of the published one, or TorchScript that looks at faces; default ours."""
 
 
 def open_model(name: str) -> BodyModel:
@@ -159,8 +159,6 @@ def _flint_decoder(folder: Path) -> tuple[FlintDecoder, FlintConfig]:
     if read_manifest(folder).get("class") == "MotionVAE":
         vae = load_component(folder, MotionVAE, FlintConfig)
         return vae.decoder, vae.config
-    from emote3d.checkpoint import load_config
-
     return load_component(folder, FlintDecoder, FlintConfig), load_config(folder, FlintConfig)
 
 

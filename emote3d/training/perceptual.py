@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from emote3d.body import BodyModel
-from emote3d.checkpoint import load_component, read_manifest
+from emote3d.checkpoint import ModuleT, load_component, read_manifest
 from emote3d.errors import Emote3DError
 from emote3d.perception import LipReader, MotionEmotionNet, Sight, load_emotion_net, load_lip_reader
 from emote3d.perception.pictures import PictureEmotionConfig, PictureEmotionNet, PictureLipConfig, PictureLipReader
@@ -33,7 +34,7 @@ class ScriptedNet(nn.Module):
         try:
             self.net = torch.jit.load(str(path), map_location="cpu")
         except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            reason = str(error).strip().splitlines()[0].split(". ")[0] if str(error).strip() else type(error).__name__
             raise Emote3DError(
                 f"{path} is no TorchScript network ({reason}); save it with torch.jit.save, or bring the tensors of a "
                 "published network into a folder with emote3d import-checkpoint"
@@ -58,20 +59,25 @@ class ScriptedNet(nn.Module):
 
 def choose_lip_reader(path: Path | None) -> LipReader:
     """Ours (None), one of a component folder, or a TorchScript file that looks at the mouth."""
-    if path is None or not path.is_dir():
-        return load_lip_reader() if path is None else ScriptedNet(path, "mouth")
-    if read_manifest(path).get("class") == PictureLipReader.__name__:
-        return load_component(path, PictureLipReader, PictureLipConfig).requires_grad_(False)
-    return load_lip_reader(path)
+    published = _published(path, PictureLipReader, PictureLipConfig, "mouth")
+    return load_lip_reader(path) if published is None else published
 
 
 def choose_emotion_net(path: Path | None) -> MotionEmotionNet:
     """Ours (None), one of a component folder, or a TorchScript file that looks at the face."""
-    if path is None or not path.is_dir():
-        return load_emotion_net() if path is None else ScriptedNet(path, "face")
-    if read_manifest(path).get("class") == PictureEmotionNet.__name__:
-        return load_component(path, PictureEmotionNet, PictureEmotionConfig).requires_grad_(False)
-    return load_emotion_net(path)
+    published = _published(path, PictureEmotionNet, PictureEmotionConfig, "face")
+    return load_emotion_net(path) if published is None else published
+
+
+def _published(path: Path | None, cls: type[ModuleT], config: type[Any], sight: Sight) -> ModuleT | ScriptedNet | None:
+    """A network that looks at pictures, if the path is of one."""
+    if path is None:
+        return None
+    if not path.is_dir():
+        return ScriptedNet(path, sight)
+    if read_manifest(path).get("class") != cls.__name__:
+        return None
+    return load_component(path, cls, config).requires_grad_(False)
 
 
 @dataclass(frozen=True, kw_only=True)

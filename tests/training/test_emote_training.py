@@ -126,7 +126,7 @@ def test_exchanged_half_takes_lips_from_the_audio_and_emotion_from_the_condition
     losses = task.losses(batch)
     assert set(losses) == {"vertex", "lip", "emotion", "lip_exchanged", "emotion_exchanged"}, "no vertex loss exchanged"
 
-    perceivers, eyes = task._perceivers[0], task._eyes
+    perceivers, eyes = task._perceivers, task._eyes
     assert perceivers is not None and eyes is not None
     content = task.net.hear(batch.waveform, 16)
     motion = task.net.perform(content, labels)
