@@ -168,12 +168,11 @@ class EmoteTask(StepwiseTask):
         optimizer = torch.optim.Adam(learning, lr=self.settings.learning_rate)
         if not self.settings.decay_steps:
             return optimizer
-        fall = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        end = self.settings.decay_steps
+        fall = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * min(step / end, 1.0))
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": fall, "interval": "step"}}
-
-    def _rate(self, step: int) -> float:
-        """Share of the learning rate that is left at a step."""
-        return 0.5 + 0.5 * math.cos(math.pi * min(step / self.settings.decay_steps, 1.0))
 
 
 def exchanged(batch: FaceBatch) -> Int[Tensor, "batch 3"]:

@@ -92,5 +92,8 @@ def acted_clip(index: int) -> ActedClip:
     waveform = (6000 * np.sin(2 * np.pi * pitch * time_s)).astype(np.int16)
     spans = [(0.128 * place, (symbol,), 0) for place, symbol in enumerate(symbols)]
     return ActedClip(
-        name=f"clip{index}", speech=build_timed(waveform, spans), emotion=(1, 2, 3, 6)[index], speaker=f"voice{index}"
+        name=f"clip{index}",
+        speech=build_timed(waveform, spans),
+        emotion=(1, 2, 3, 6)[index % 4],
+        speaker=f"voice{index}",
     )

@@ -226,7 +226,7 @@ def flint(place: Path) -> Path:
 
 
 def test_killed_training_resumes_to_the_same_losses(flint: Path, tmp_path: Path, train: Callable[[list[str]], None]):
-    extra = ["--steps", "12", "--save-every", "2"]
+    extra = ["--steps", "12", "--save-every", "2", "--decay-steps", "12"]
     runs = tmp_path / "killed"
     process = _elsewhere(flint, runs, *extra)
     while not list(runs.glob("step=4*.ckpt")) and process.poll() is None:

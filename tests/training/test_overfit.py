@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from emote3d.training.acted_clips import write_acted
+from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_clips
+from emote3d.errors import Emote3DError
+from emote3d.training.acted_clips import pick_clips, write_acted
 from training.face_sets import acted_clip, write_wav2vec
 
 
@@ -36,3 +39,19 @@ def test_our_own_clips_are_overfitted_and_the_exchange_is_learnt(tmp_path: Path,
                  "--emotion-weight", "15")  # fmt: skip
     felt = _curve(runs, "emotion_exchanged")
     assert np.mean(felt[-3:]) < 0.7 * np.mean(felt[:2])
+
+
+def test_other_recordings_may_be_chosen(tmp_path: Path):
+    clips = []
+    for index in range(5):
+        speech = acted_clip(index).speech
+        entry = SpeechEntry(
+            id=f"{index}", source="mfa", speaker=f"voice{index // 3}", language="en", emotion=None, split="train",
+            duration_s=speech.duration_s, timed=True,
+        )  # fmt: skip
+        clips.append(SpeechClip(entry=entry, speech=speech))
+    append_index(tmp_path, write_clips(tmp_path, clips))
+    first, second = ([clip.name for clip in pick_clips(tmp_path, 25, (1, 2), choice)] for choice in (0, 1))
+    assert len(first) == len(second) == 2 and not set(first) & set(second)
+    with pytest.raises(Emote3DError):
+        pick_clips(tmp_path, 25, (1, 2), 2)
