@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ import torch
 from emote3d.audio.load import load_speech
 from emote3d.body import BodyModel, open_avatar
 from emote3d.errors import Emote3DError
-from emote3d.export.film import posed, set_up
+from emote3d.export.film import Shot, film, posed, set_up
 from emote3d.export.video import write_video
 from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
@@ -45,6 +45,11 @@ class Timing:
     """What one repeat did: `clip` or `frame`."""
     floor_ms: float | None = None
     """What the machine's measured rate allows at best; None where no floor was worked out."""
+
+    def shared(self, count: int, **changes: object) -> Timing:
+        """The same a frame, where one repeat did `count` of them."""
+        times = {name: getattr(self, name) / count for name in ("wall_ms", "p95_ms", "cpu_ms")}
+        return replace(self, **times, per="frame", **changes)
 
 
 def machine() -> dict[str, object]:
@@ -113,7 +118,7 @@ def _seconds(job: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def clip_stages(speech: Speech, path: Path, repeats: int) -> tuple[list[Timing], Emote3D, Motion]:
+def clip_stages(speech: Speech, path: Path, repeats: int) -> tuple[list[Timing], Motion]:
     """Load, hear and act: once a clip."""
     folder = asset_path("checkpoints", "open-v1")
     loading, performer = timed("load checkpoint", "clip", 1, lambda: load_performer(folder))
@@ -122,7 +127,7 @@ def clip_stages(speech: Speech, path: Path, repeats: int) -> tuple[list[Timing],
     hearing, heard = timed("hear (audio encoder, latents)", "clip", repeats, lambda: performer.listen(speech))
     acting, _ = timed("act (decoder, prior, life)", "clip", repeats, lambda: performer.act(heard, Direction(), 0))
     whole, motion = timed("audio to parameters", "clip", repeats, lambda: engine.animate(speech))
-    return [loading, decoding, hearing, acting, whole], engine, motion
+    return [loading, decoding, hearing, acting, whole], motion
 
 
 def skin_floor_ms(part: BodyModel, read_rate: float, multiply_rate: float) -> float:
@@ -140,9 +145,7 @@ def frame_stages(avatar: BodyModel, motion: Motion, size: tuple[int, int], backe
         vertices_m = part.pose(motion).vertices_m.numpy()
     count = len(vertices_m)
     posing_ms = _seconds(lambda: list(posed(part, motion))) * 1000 / count
-    found = [
-        Timing(**{**vars(posing), "wall_ms": posing_ms, "floor_ms": skin_floor_ms(part, read_rate, multiply_rate)})
-    ]
+    found = [replace(posing, wall_ms=posing_ms, floor_ms=skin_floor_ms(part, read_rate, multiply_rate))]
     pictures: list[np.ndarray] = []
     for backend in backends:
         try:
@@ -152,16 +155,31 @@ def frame_stages(avatar: BodyModel, motion: Motion, size: tuple[int, int], backe
                 pictures = pictures or list(renderer.draw_many(vertices_m))
         except Emote3DError:
             continue  # not installed here
-        floor_ms = 1000 * 4 * 8 * size[0] * size[1] / read_rate  # colour and depth of four samples, read once
-        found.append(Timing(**{**vars(draw), "floor_ms": floor_ms}))
+        found.append(replace(draw, floor_ms=draw_floor_ms(size, read_rate)))
     if pictures:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bench.mp4"
             job = lambda: write_video(path, iter(pictures), motion.fps, size)  # noqa: E731
-            encoding, _ = timed("encode", "frame", 1, job)
-        share = {name: getattr(encoding, name) / count for name in ("wall_ms", "p95_ms", "cpu_ms")}
-        found.append(Timing(**{**vars(encoding), **share}))
+            encoding, _ = timed("encode", "clip", 1, job)
+        found.append(encoding.shared(count))
     return found
+
+
+def draw_floor_ms(size: tuple[int, int], read_rate: float) -> float:
+    """The least time for a picture on the processor: colour and depth of four samples a pixel, read once at the measured rate."""
+    return 1000 * 4 * 8 * size[0] * size[1] / read_rate
+
+
+def whole_render(path: Path, avatar: BodyModel, size: tuple[int, int]) -> Timing:
+    """From the recording's file to the film's, with networks loaded: what `emote3d render` does after its start."""
+    engine = Emote3D.from_pretrained()
+
+    def render() -> Shot:
+        return film(avatar, engine.animate(path, body=False), Path(folder) / "whole.mp4", size=size, sound=path)
+
+    with tempfile.TemporaryDirectory() as folder:
+        timing, shot = timed("render", "clip", 1, render)
+    return replace(timing, stage=f"whole render ({shot.backend})")
 
 
 def rendering_table(backends: list[str], sizes: list[int], batches: list[int], frames: int) -> list[dict[str, object]]:
@@ -170,8 +188,7 @@ def rendering_table(backends: list[str], sizes: list[int], batches: list[int], f
     Args:
         batches: frames that are handed over at once; a renderer may draw the next while the last is read back.
 
-    The floor is the time to read colour and depth of four samples a pixel once, at this machine's measured rate; for drawing on a GPU it
-    says nothing.
+    The floor is `draw_floor_ms`; for drawing on a GPU it says nothing.
     """
     from emote3d.benchmark_meshes import balls
 
@@ -188,7 +205,7 @@ def rendering_table(backends: list[str], sizes: list[int], batches: list[int], f
                 rows += [
                     {"mesh": name, "verts": len(vertices_m), "px": side, "backend": backend, "batch": batch,
                      "wall_ms": round(timing.wall_ms, 2), "p95_ms": round(timing.p95_ms, 2), "cpu_ms": round(timing.cpu_ms, 2),
-                     "floor_ms": round(32_000 * side * side / read_rate, 3)}
+                     "floor_ms": round(draw_floor_ms((side, side), read_rate), 3)}
                     for batch, timing in timings
                 ]  # fmt: skip
     return rows
@@ -199,10 +216,8 @@ def _batched(renderer: Renderer, vertices_m: np.ndarray, batch: int, frames: int
     offsets = np.float32(0.001) * np.arange(batch, dtype=np.float32)
     moving = vertices_m + offsets[:, None, None]
     repeats = max(2, frames // batch)
-    timing, _ = timed(renderer.backend, "frame", repeats, lambda: list(renderer.draw_many(moving)))
-    return Timing(
-        **{**vars(timing), **{name: getattr(timing, name) / batch for name in ("wall_ms", "p95_ms", "cpu_ms")}}
-    )
+    timing, _ = timed(renderer.backend, "batch", repeats, lambda: list(renderer.draw_many(moving)))
+    return timing.shared(batch)
 
 
 def peak_memory_mb() -> float:
@@ -214,23 +229,31 @@ def peak_memory_mb() -> float:
 def benchmark(path: Path, size: tuple[int, int], repeats: int, backends: list[str]) -> dict[str, object]:
     """Time every stage on a recording."""
     speech = load_speech(path)
-    clip, engine, motion = clip_stages(speech, path, repeats)
+    avatar, header = open_avatar(), machine()
+    clip, motion = clip_stages(speech, path, repeats)
     short = motion.slice(0.0, min(motion.duration_s, 3.0))
-    frames = frame_stages(open_avatar(), short, size, backends)
-    del engine
-    total_ms = clip[-1].cpu_ms + motion.frames * sum(one.cpu_ms for one in _cheapest(frames))
+    frames = frame_stages(avatar, short, size, backends)
+    whole = whole_render(path, avatar, size)
     return {
-        "machine": machine(),
+        "machine": header,
         "clip_s": round(speech.duration_s, 2),
         "size": list(size),
-        "stages": [vars(one) for one in (*clip, *frames)],
+        "stages": [vars(one) for one in (*clip, *frames, whole)],
         "audio_to_parameters_x_real_time": round(1000 * speech.duration_s / clip[-1].wall_ms, 1),
-        "render_cpu_s_per_s": round(total_ms / 1000 / speech.duration_s, 3),
+        **drawing_facts(frames),
+        "render_s_per_s": round(whole.wall_ms / 1000 / speech.duration_s, 3),
+        "render_cpu_s_per_s": round(whole.cpu_ms / 1000 / speech.duration_s, 3),
         "peak_memory_mb": round(peak_memory_mb()),
     }
 
 
-def _cheapest(frames: list[Timing]) -> list[Timing]:
-    """The frame stages with the best backend."""
-    draws = [one for one in frames if one.stage.startswith("draw")]
-    return [one for one in frames if one not in draws] + sorted(draws, key=lambda one: one.cpu_ms)[:1]
+def drawing_facts(frames: list[Timing]) -> dict[str, object]:
+    """Frames a second that the quickest backend skins, draws and reads back, and how many times pyrender's, where that is here."""
+    draws = {one.stage.split("(")[-1].rstrip(")"): one.wall_ms for one in frames if one.stage.startswith("draw")}
+    if not draws:
+        return {}
+    skin_ms = next(one.wall_ms for one in frames if one.stage == "skin")
+    rates = {name: 1000 / (skin_ms + draw_ms) for name, draw_ms in draws.items()}
+    best = max(rates, key=lambda name: rates[name])
+    facts: dict[str, object] = {"drawn_frames_per_s": round(rates[best], 1), "drawn_by": best}
+    return facts | ({"drawing_x_pyrender": round(rates[best] / rates["pyrender"], 2)} if "pyrender" in rates else {})

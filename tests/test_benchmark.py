@@ -1,21 +1,26 @@
 """What `emote3d bench` measures with, and the one line about compiling."""
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults_driver import tone
+from test_cli import run_here
 
 from emote3d.benchmark import (
+    Timing,
     copy_rate_bytes_per_s,
+    drawing_facts,
     machine,
     multiply_rate_per_s,
     peak_memory_mb,
     rendering_table,
     timed,
 )
-from emote3d.cli.bench import _numbers
+from emote3d.cli.bench import _numbers, _table
 from emote3d.errors import Emote3DError
 from emote3d.render import compiling
 
@@ -38,6 +43,40 @@ def test_timings_and_rates():
     for bad in ("", "0", "1,x", "300"):
         with pytest.raises(Emote3DError, match="batches"):
             _numbers(bad)
+
+
+def test_bench_times_every_stage(tmp_path: Path):
+    speech = tone(tmp_path / "speech.wav", 0.6)
+    words = ["bench", "--speech", str(speech), "--size", "64x64", "--repeats", "1", "--backends", "software,none"]
+    done = run_here(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    stages = {row["stage"]: row for row in facts["stages"]}
+    wanted = {"load checkpoint", "decode audio file", "hear (audio encoder, latents)", "act (decoder, prior, life)"}
+    wanted |= {"audio to parameters", "skin", "draw and read back (software)", "encode"}
+    assert wanted < stages.keys() and [name for name in stages.keys() - wanted if name.startswith("whole render (")]
+    assert {row["per"] for row in stages.values()} == {"clip", "frame"}
+    for name in ("skin", "draw and read back (software)"):
+        assert 0 < stages[name]["floor_ms"] < stages[name]["wall_ms"], stages[name]
+    assert facts["drawn_by"] == "software" and facts["drawn_frames_per_s"] > 0 and "drawing_x_pyrender" not in facts
+    assert facts["audio_to_parameters_x_real_time"] > 0 and facts["render_s_per_s"] > 0
+
+
+def test_the_table_says_what_the_bars_ask():
+    def row(stage: str, wall_ms: float, per: str = "frame") -> Timing:
+        return Timing(stage=stage, wall_ms=wall_ms, p95_ms=wall_ms, cpu_ms=wall_ms, per=per)
+
+    frames = [row("skin", 1.0), row("draw and read back (gl)", 4.0), row("draw and read back (pyrender)", 24.0)]
+    facts = drawing_facts(frames)
+    assert facts == {"drawn_frames_per_s": 200.0, "drawn_by": "gl", "drawing_x_pyrender": 5.0}
+    assert drawing_facts(frames[:1]) == {}
+    rest = {"audio_to_parameters_x_real_time": 90.0, "render_s_per_s": 0.5, "render_cpu_s_per_s": 0.8}
+    table = _table(
+        {"machine": {"cores": 2}, "stages": [vars(one) for one in frames], "peak_memory_mb": 1, **facts, **rest}
+    )
+    assert "200.0 frames a second by gl, 5.0 times pyrender's rate" in table
+    assert "whole render: 0.5 of the clip's length" in table and table.startswith("cores 2\n")
+    assert row("x", 30.0, "clip").shared(3) == row("x", 10.0)
 
 
 def test_only_a_cold_cache_is_spoken_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

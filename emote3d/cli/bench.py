@@ -76,8 +76,14 @@ def _table(facts: dict[str, object]) -> str:
         lines.append(
             f"{row['stage']:36s} {row['per']:6s} {row['wall_ms']:9.2f} {row['p95_ms']:9.2f} {row['cpu_ms']:9.2f} {floor:>8s}"
         )
-    lines.append(
-        f"audio to parameters {facts['audio_to_parameters_x_real_time']}x real time; rendering takes "
-        f"{facts['render_cpu_s_per_s']} s of processor time a second of speech; peak memory {facts['peak_memory_mb']} MB"
-    )
+    beside = f", {facts['drawing_x_pyrender']} times pyrender's rate" if "drawing_x_pyrender" in facts else ""
+    if "drawn_by" in facts:
+        lines.append(
+            f"skin, draw and read back: {facts['drawn_frames_per_s']} frames a second by {facts['drawn_by']}{beside}"
+        )
+    lines += [
+        f"audio to parameters: {facts['audio_to_parameters_x_real_time']} times real time",
+        f"whole render: {facts['render_s_per_s']} of the clip's length, {facts['render_cpu_s_per_s']} of it in processor time",
+        f"peak memory: {facts['peak_memory_mb']} MB",
+    ]
     return "\n".join(lines)

@@ -56,33 +56,29 @@ class Evaluate(Reporting):
         if not result.figures:
             raise Emote3DError("the two files share neither a face nor a body; there is nothing to compare")
         if self.audio is not None:
-            result = result | self._with_sound(pred, avatar)
-            result = result | self._by_phone(result)
+            result = result | self._with_sound(pred, avatar, result)
         if self.plot is not None:
             from emote3d.metrics.plotting import plot_curves
 
             plot_curves(result, self.plot, f"{self.pred.name} against {self.ref.name}")
         self.report(dict(result.figures) | _phone_facts(result), _table(result))
 
-    def _with_sound(self, pred: Subject, avatar: BodyModel) -> Evaluation:
+    def _with_sound(self, pred: Subject, avatar: BodyModel, compared: Evaluation) -> Evaluation:
+        """What the sound adds; lip errors by phone, where there are phones and faces."""
         from emote3d.audio.load import load_speech
-        from emote3d.metrics.sound import sound_measures
+        from emote3d.metrics.evaluation import Evaluation
+        from emote3d.metrics.sound import errors_by_phone, read_phones, sound_measures
 
         assert self.audio is not None
         if pred.motion is None:
             raise Emote3DError("--audio needs motion files; vertex files do not tell where the mouth is")
-        return sound_measures(pred.motion, load_speech(self.audio), avatar, self.phones)
-
-    def _by_phone(self, result: Evaluation) -> Evaluation:
-        """Lip errors by phone, where there are phones and faces."""
-        from emote3d.audio.load import load_speech
-        from emote3d.metrics.evaluation import Evaluation
-        from emote3d.metrics.sound import errors_by_phone, read_phones
-
-        if self.phones is None or self.audio is None or "lve_mm" not in result.curves:
-            return Evaluation(fps=result.fps)
-        clip = read_phones(load_speech(self.audio), self.phones)
-        return Evaluation(by_phone=errors_by_phone(result.curves["lve_mm"], clip, result.fps), fps=result.fps)
+        speech = load_speech(self.audio)
+        phones = None if self.phones is None else read_phones(speech, self.phones)
+        found = sound_measures(pred.motion, speech, avatar, phones)
+        if phones is None or "lve_mm" not in compared.curves:
+            return found
+        by_phone = errors_by_phone(compared.curves["lve_mm"], phones, compared.fps)
+        return found | Evaluation(by_phone=by_phone, fps=compared.fps)
 
 
 def _phone_facts(result: Evaluation) -> dict[str, object]:

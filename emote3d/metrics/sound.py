@@ -67,7 +67,7 @@ def read_phones(speech: Speech, textgrid: Path) -> TimedSpeech:
     return textgrid_speech((speech.waveform.numpy() * 32767).astype(np.int16), textgrid)
 
 
-def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, textgrid: Path | None = None) -> Evaluation:
+def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, phones: TimedSpeech | None = None) -> Evaluation:
     """Lag of the mouth behind the voice; with phones lip closure and timing; for a body, beat consistency."""
     figures: dict[str, float] = {}
     if motion.face is not None:
@@ -75,8 +75,7 @@ def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, textgrid: 
         level = loudness_db(speech, motion.frames, motion.fps)
         lag, correlation = best_lag(mouth.gap_mm, level)
         figures |= {"voice_lag_frames": float(lag), "voice_correlation_at_lag": correlation}
-        if textgrid is not None:
-            phones = read_phones(speech, textgrid)
+        if phones is not None:
             report = lip_report(mouth.gap_mm, phones, level, motion.fps, mouth.teeth_on_lip)
             figures |= {
                 "closure_recall": report.recall,
