@@ -28,6 +28,8 @@ _SILENCE_POWER = -13.0
 _SYLLABLE_S, _PAUSE_S = 0.3, 0.28
 _VOICED_NEAR, _LEAST_ACCENT = 3, 0.8
 """Ticks around an accent in which there must be voice; the least prominence of one: the hum of a room has less."""
+_SPEECH_NEAR, _STANDS_OUT = 50, 0.95
+"""Ticks around a phrase that still are speech; prominence that a syllable of each phrase has (noise was measured to have up to 0.83)."""
 BANDS = len(_BAND_EDGES_HZ) - 1
 RHYTHM_D = BANDS + 9
 """Bands; loudness, flux, voicing, pitch, syllable peaks, prominence, activity, time since a phrase began, time until it ends."""
@@ -59,6 +61,9 @@ class Rhythm(NamedTuple):
     """Deviation of the loudness within speech, 0..0.5."""
     accents: Float[Tensor, "frames"]
     """Prominence of an accented syllable (0.8 weak .. 2.5 strong) in the frame where it is loudest, 0 elsewhere."""
+
+    speech: Bool[Tensor, "frames"]
+    """Within half a second of a phrase in which a syllable stands out, voiced or whispered: the noise of a room has none."""
 
     @property
     def spoken(self) -> Bool[Tensor, "frames"]:
@@ -208,7 +213,19 @@ def describe_rhythm(
         pitch_range_octaves=float(pitch[voiced].std()) if voiced.sum() > 20 else 0.18,
         dynamics=float(loudness[spoken].std()) if spoken.sum() > 20 else 0.2,
         accents=_accents(peaks, prominence, voiced, frame_rate, frames),
+        speech=_at_frames(_speech(spoken, peaks, prominence)[:, None], frame_rate, frames)[:, 0] > 0.5,
     )
+
+
+def _speech(spoken: Tensor, peaks: list[int], prominence: Tensor) -> Float[Tensor, "ticks"]:
+    """1 in phrases in which a syllable stands out, and near them."""
+    phrase = (spoken[1:] & ~spoken[:-1]).cumsum(0)
+    phrase = torch.cat([phrase.new_zeros(1), phrase])
+    standing = torch.zeros(int(phrase[-1]) + 1, dtype=torch.bool)
+    if peaks:
+        standing[phrase[peaks][prominence >= _STANDS_OUT]] = True
+    found = (spoken & standing[phrase]).float()
+    return torch.nn.functional.max_pool1d(found[None], 2 * _SPEECH_NEAR + 1, 1, _SPEECH_NEAR)[0]
 
 
 def _accents(peaks: list[int], prominence: Tensor, voiced: Tensor, frame_rate: float, frames: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
-from emote3d.audio.rhythm import hear_accents
+from emote3d.audio.rhythm import hear_rhythm
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
@@ -84,8 +84,9 @@ class OpenFace:
         with torch.inference_mode():
             features, loudness = hear(self.audio, speech, MOTION_FPS)
             emotion = recognise_emotion(self.voice, self.audio.log_mel, speech, len(loudness))
-            accents = hear_accents(speech, MOTION_FPS, len(loudness))
-            return Heard(latents=self.understand(features, emotion), loudness=loudness, accents=accents)
+            rhythm = hear_rhythm(speech, MOTION_FPS)
+            loudness = loudness * rhythm.speech
+            return Heard(latents=self.understand(features, emotion), loudness=loudness, accents=rhythm.accents)
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
         """Perform under a direction, with blinks, gaze and head drift drawn from the seed; sampled, brows and nods too."""
