@@ -40,6 +40,8 @@ _SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.1}
 """Widths for what people move more slowly than that (set on the training parts of FACEGOOD)."""
 _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""
+_KEPT_ACCENTS = 0.35
+"""Share of the networks' own small movements of head and brows that stays beside the drawn ones, so that no brow stands still."""
 _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 _SMOOTHED_AT_ONCE = 2048
@@ -129,10 +131,10 @@ def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channel
 
 
 def without_accents(channels: Channels, neutral: Channels, fps: float) -> Channels:
-    """Take away what head and brows do on accents in the performance without emotion: beats are drawn in their place."""
+    """Leave a little of what head and brows do on accents in the performance without emotion: beats are drawn in its place."""
     moved = neutral - _gaussian(neutral, _POSTURE_S * fps)
     moved[:, : len(ARKIT_52)] = neutral[:, : len(ARKIT_52)]
-    out = torch.where(BEATING, channels - moved, channels)
+    out = torch.where(BEATING, channels - (1 - _KEPT_ACCENTS) * moved, channels)
     out[:, : len(ARKIT_52)].clamp_(min=0)
     return out
 

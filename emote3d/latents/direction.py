@@ -52,7 +52,8 @@ class Direction:
     mouth: str | None = None
     """Emotion of nose, mouth and jaw where it is another one."""
     asymmetry: float = 0.0
-    """Emotion on the avatar's left half of the face only (1), on both (0), on the right only (-1)."""
+    """Emotion on the avatar's left half of the face only (1), on both (0: one side a few percent more, as
+    people have it; the seed decides), on the right only (-1)."""
     articulation: float = 1.0
     """Size of all movements of jaw and lips, 0.3 (whisper) to 2 (shout)."""
     jaw: float = 1.0

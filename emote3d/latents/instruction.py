@@ -22,7 +22,7 @@ from emote3d.latents.phrases import Group, suggest
 
 _PRONOUNS = re.compile(r"\b(?:his|her|its|their|my|your)\b")
 _BREAK = re.compile(
-    r"(?P<stop>[,;.!]\s*)|\b(?P<then>(?:and then|then|after that|afterwards|later on|later|followed by|before))\b"
+    r"(?P<stop>[,;.!]\s*)|\b(?P<then>(?:and then|then|after that|afterwards|later on|later|otherwise|followed by|before))\b"
     r"|(?P<turn>\b(?:and |but )?(?=(?:(?:gradually|slowly|suddenly|finally|eventually|abruptly) )?(?:becomes?|becoming|turns? (?!(?:left|right|up|down|away))|"
     r"turning|grows|breaks into|bursts into|ends|ending|finishes)\b))|\b(?P<but>but|while)\b(?= (?:at|in|after|near|from|finally)\b)"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,11 +19,14 @@ from emote3d.latents.timeline import Timeline, voiced
 from emote3d.performers.face import Heard
 from emote3d.records import FaceMotion, SpeechLatents
 
+_LEAN, _LEAN_DRAW = (0.06, 0.05, 0.15), 1
+"""Mean, spread and most of the share of an emotion that one side lacks; which of a seed's draws it is."""
 Decode = Callable[[SpeechLatents], Float[Tensor, "frames channels"]]
 
 
 def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: int) -> FaceMotion:
     """Perform what was heard; the seed decides blinks, nods, raised brows, gaze and head drift."""
+    timeline = lopsided(timeline, seed)
     with torch.inference_mode():
         channels = directed_channels(decode, heard, timeline, fps, accented=False)
     voice = heard.latents.emotion.expand(timeline.frames, -1).double().numpy()
@@ -33,6 +37,13 @@ def perform(decode: Decode, heard: Heard, timeline: Timeline, fps: float, seed: 
     life = draw_life(felt, loudness, fps, rng, timeline.blink_rate, aim_of(timeline), accents)
     head, brows = (torch.from_numpy(np.ascontiguousarray(c)) for c in (timeline.head_motion, timeline.brow_motion))
     return with_life(face_from_channels(channels), life, head, brows)
+
+
+def lopsided(timeline: Timeline, seed: int) -> Timeline:
+    """The timeline of a face that, as people's do, shows emotions a little more on one side, mostly its left (Borod et al. 1997)."""
+    mean, spread, most = _LEAN
+    lean = float(np.clip(np.random.default_rng((seed, _LEAN_DRAW)).normal(mean, spread), -most, most))
+    return replace(timeline, asymmetry=timeline.asymmetry + (1 - np.abs(timeline.asymmetry)) * lean)
 
 
 def aim_of(timeline: Timeline) -> Aim:

@@ -18,7 +18,7 @@ from emote3d.decoders.regression import RegressionDecoder
 from emote3d.errors import Emote3DError
 from emote3d.latents.speech import direct
 from emote3d.latents.timeline import Timeline
-from emote3d.performers.directed import aim_of, directed_channels
+from emote3d.performers.directed import aim_of, directed_channels, lopsided
 from emote3d.performers.face import Heard
 from emote3d.prior.flint import MotionVAE
 from emote3d.records import FaceMotion, SpeechLatents
@@ -97,7 +97,7 @@ class FaceSampler:
 def perform_sampled(sampler: FaceSampler, heard: Heard, timeline: Timeline, fps: float) -> FaceMotion:
     """Perform what was heard, all that the voice leaves open drawn by the denoiser."""
     with torch.inference_mode():
-        channels = directed_channels(sampler.decode, heard, timeline, fps)
+        channels = directed_channels(sampler.decode, heard, lopsided(timeline, sampler.seed), fps)
         life = sampler.life(direct(heard.latents, timeline.emotion, timeline.style()))
     life = directed_life(life, timeline.blink_rate, aim_of(timeline), fps)
     return with_life(face_from_channels(channels), life, torch.from_numpy(timeline.head_motion))

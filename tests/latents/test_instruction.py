@@ -211,3 +211,23 @@ def test_what_follows_a_range_begins_at_its_end():
     assert found["55%"]["intensity"] == "0.6"
     assert strongest(moments("sarcastically, with one raised eyebrow")["0"]["emotion"]) == "contempt"
     assert moments("don't smile")["0"]["emotion"] == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("text", "moments"),
+    [
+        ("blink less and look straight at the camera", ["blink_rate=0.4, gaze=camera"]),
+        ("don't blink", ["blink_rate=0"]),
+        ("looks left at 2 seconds, then back at me", ["gaze=left", "gaze=camera"]),
+        (
+            "surprised from 1 to 2 seconds, otherwise neutral",
+            ["from 1 to 2 s: emotion=surprise", "from 2 s on: emotion=neutral"],
+        ),
+        ("barely moves the head", ["head_motion=0.35"]),
+        ("speaks with exaggerated lips", ["lips=1.4"]),
+    ],
+)
+def test_more_ways_to_say_it(text: str, moments: list[str]) -> None:
+    understood = parse_instruction(text).understood
+    assert len(understood) == len(moments)
+    assert all(moment in line for moment, line in zip(moments, understood, strict=True))
