@@ -9,7 +9,9 @@ import torch
 from emote3d.body import open_avatar
 from emote3d.body.kinematics import Skeleton
 from emote3d.metrics.gestures import (
+    audio_onsets,
     beat_gap,
+    describe,
     faults,
     foot_slide_cm_s,
     gesture_onsets,
@@ -89,3 +91,18 @@ def test_a_bent_back_elbow_is_a_fault(skeleton):
     broken, _ = faults(moving(np.full(3, 1.2), ELBOW, 1), skeleton, torso)
     assert fine < 5
     assert broken > 30
+
+
+def test_onsets_of_sound_are_heard():
+    at_s, rate = np.array([0.5, 1.1, 1.9]), 16000
+    time_s = np.arange(3 * rate) / rate
+    wave = sum(np.sin(2 * np.pi * 440 * time_s) * np.exp(-8 * (time_s - at)) * (time_s >= at) for at in at_s)
+    found = audio_onsets(np.asarray(wave, np.float32), rate)
+    apart = np.abs(found[:, None] - at_s)
+    assert apart.min(axis=0).max() < 0.03 and apart.min(axis=1).max() < 0.07, found  # all of them, and no others
+
+
+def test_descriptions_tell_a_lively_body_from_a_still_one(skeleton: Skeleton):
+    still, lively = (describe(moving(size * np.sin(np.arange(90) / 5)), skeleton, FPS) for size in (0.0, 0.5))
+    assert still.shape == lively.shape and np.isfinite(lively).all()
+    assert np.abs(still - describe(moving(np.zeros(90)), skeleton, FPS)).max() == 0 < np.abs(still - lively).max()

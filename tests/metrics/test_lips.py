@@ -83,3 +83,11 @@ def test_the_avatars_mouth_opens_closes_and_bites_its_lip(arkit_face):
     mouth = mouth_curves(open_avatar(), Motion(face=arkit_face(shapes), fps=30))
     assert mouth.gap_mm[1] > 5 > abs(mouth.gap_mm[0])
     assert mouth.teeth_on_lip.tolist() == [False, False, True]
+
+
+def test_reports_of_several_recordings_have_medians():
+    report = LipReport(lags_frames=(1,), correlations=(0.5,)) + LipReport(
+        lags_frames=(2, 4), correlations=(0.7, 0.9), timing_errors_s=(0.01, 0.03, 0.02)
+    )
+    assert (report.lag_frames, report.timing_error_s) == (2, 0.02) and report.correlation == pytest.approx(0.7)
+    assert np.isnan([LipReport().lag_frames, LipReport().timing_error_s, LipReport().correlation]).all()
