@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +37,14 @@ from emote3d.training.geometry import measure_face
 from emote3d.training.tape import FPS
 
 SAMPLERS = {
-    "dpm++ 10, trailing (the default)": SAMPLER,
-    "dpm++ 10": SamplerConfig(kind="dpm++", steps=10),
-    "dpm++ 10, logsnr": SamplerConfig(kind="dpm++", steps=10, spacing="logsnr"),
+    "dpm++ 10, logsnr (the default)": SAMPLER,
+    "dpm++ 50, logsnr": replace(SAMPLER, steps=50),
     "dpm++ 50": SamplerConfig(kind="dpm++", steps=50),
     "dpm++ 50, trailing": SamplerConfig(kind="dpm++", steps=50, spacing="trailing"),
+    "dpm++ 10": SamplerConfig(kind="dpm++", steps=10),
+    "dpm++ 10, trailing": SamplerConfig(kind="dpm++", steps=10, spacing="trailing"),
     "ddim 10": SamplerConfig(kind="ddim", steps=10),
     "ddim 50": SamplerConfig(kind="ddim", steps=50),
-    "ddim 10, trailing": SamplerConfig(kind="ddim", steps=10, spacing="trailing"),
 }
 
 

@@ -35,7 +35,8 @@ _NO_BLINK = 0.1
 """A closure below this is none, and one this near to a full one is full."""
 _GAZE_FRAMES, _HEAD_FRAMES = 5, 4.0
 """Width of the median of the gaze and deviation of the smoothing of the head, small against fixations and drift."""
-SAMPLER = SamplerConfig(kind="dpm++", steps=10, spacing="trailing")
+SAMPLER = SamplerConfig(kind="dpm++", steps=10, spacing="logsnr", noise_levels=(50.0, 0.12))
+"""Ends 4% of the latents' spread from where a hundred steps end; evenly spaced steps end 10% away, quadratic ones 16%."""
 
 
 def life_rows(life: Life, frames_per_latent: int, latents: int) -> Float[Tensor, "latents life_d"]:

@@ -19,10 +19,6 @@ Constrain = Callable[[Float[Tensor, "batch latents d"]], Float[Tensor, "batch la
 """Replaces what is known of the clean latents, e.g. a pose to start from."""
 
 
-_NOISE_LEVELS = (100.0, 0.027)
-"""Noise per signal at the second step and at the last."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SamplerConfig:
     """How to sample; `AMUSE_SAMPLER` is what the published code does."""
@@ -33,6 +29,8 @@ class SamplerConfig:
     """leading: 0, k, 2k, ... plus one (diffusers' steps_offset 1); trailing: from the last step of the schedule down;
     quadratic: likewise, closer together where little noise is left; logsnr: even in the logarithm of the noise
     level, whatever the schedule (Lu et al. 2022), where ten steps of the second order do what fifty do."""
+    noise_levels: tuple[float, float] = (100.0, 0.027)
+    """For logsnr: noise per signal at the second step and at the last."""
     clamp: float | None = None
     """Limit of the clean latents at every step."""
 
@@ -40,7 +38,7 @@ class SamplerConfig:
         """Steps of the schedule to visit, from noise to clean; logsnr visits a step once, so many may be fewer."""
         schedule_steps = schedule.steps
         if self.spacing == "logsnr":
-            return _even_in_log(schedule, self.steps)
+            return _even_in_log(schedule, self.steps, self.noise_levels)
         if self.spacing == "leading":
             stride = schedule_steps // self.steps
             return torch.arange(self.steps - 1, -1, -1) * stride + 1
@@ -51,11 +49,11 @@ class SamplerConfig:
         return torch.from_numpy(visited[: self.steps].astype(np.int64))
 
 
-def _even_in_log(schedule: ScheduleConfig, count: int) -> Int[Tensor, "steps"]:
+def _even_in_log(schedule: ScheduleConfig, count: int, levels: tuple[float, float]) -> Int[Tensor, "steps"]:
     """The last step of a schedule, then those nearest to noise levels that are even in their logarithm."""
     alpha = schedule.alphas_cumprod().double().clamp(1e-12, 1 - 1e-12).numpy()
     level = np.log((1 - alpha) / alpha) / 2
-    most, least = (max(level[0], min(level[-1], np.log(limit))) for limit in _NOISE_LEVELS)
+    most, least = (max(level[0], min(level[-1], np.log(limit))) for limit in levels)
     inner = count - (most < level[-1])
     visited = np.abs(level[None] - np.linspace(most, least, inner)[:, None]).argmin(axis=1)
     return torch.from_numpy(np.unique([*visited, schedule.steps - 1])[::-1].copy())

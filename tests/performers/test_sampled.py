@@ -7,8 +7,10 @@ import torch
 from emote3d import Direction
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
-from emote3d.decoders.face_diffusion import life_of_rows, life_rows
+from emote3d.decoders.diffusion import sample_latents
+from emote3d.decoders.face_diffusion import SAMPLER, face_conditions, life_of_rows, life_rows
 from emote3d.decoders.life import Aim, Life, aimed, draw_life
+from emote3d.decoders.samplers import SamplerConfig, draw_noise
 from emote3d.errors import Emote3DError
 from emote3d.files import asset_path
 from emote3d.performers.open_face import OpenFace
@@ -90,3 +92,21 @@ def test_the_shipped_denoiser_fits_its_prior():
     prior = load_component(folder / "prior", MotionVAE, FlintConfig)
     denoiser = load_face_denoiser(folder)
     assert denoiser.config.content_d == prior.config.d
+
+
+def test_ten_steps_of_the_shipped_denoiser_come_near_to_where_fifty_end(heard):
+    folder = asset_path("checkpoints", "open-v1")
+    denoiser, shipped = load_face_denoiser(folder), OpenFace.from_pretrained(folder)
+    content = heard.latents.content[None]
+    emotion, style = torch.eye(8)[6].expand(1, content.shape[1], -1), torch.zeros(1, content.shape[1], 4)
+    expected = shipped.decoder(content, torch.cat([emotion, style[..., :-1]], dim=2)).detach()
+    conditions = face_conditions(expected, emotion, style, shipped.prior.config.frames_per_latent)
+    noise = draw_noise([0], expected.shape[1], denoiser.config.latent_d)
+
+    def drawn(sampler: SamplerConfig) -> torch.Tensor:
+        return denoiser.normalise(sample_latents(denoiser, noise, conditions, sampler))
+
+    many = drawn(SamplerConfig(steps=50, spacing="logsnr"))
+    few, even = (drawn(sampler) for sampler in (SAMPLER, SamplerConfig(steps=10, spacing="trailing")))
+    assert (few - many).square().mean().sqrt() < 0.1 * many.std()
+    assert (few - many).square().mean() < (even - many).square().mean()
