@@ -2,11 +2,11 @@ r"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours
 
 python scripts/build_training_set.py --out runs/speech --data ../shared/data
 python scripts/train_face.py make-tape --corpus runs/speech --passes 3
-python scripts/train_face.py train-encoder --settings.steps 5000 --settings.precision bf16-mixed
+python scripts/train_face.py train-encoder --settings.steps 9000 --settings.batch 24 --settings.precision bf16-mixed
 python scripts/train_face.py train-prior --settings.steps 6000 --settings.learning-rate 2e-3
 python scripts/train_face.py train-decoder --settings.steps 4000 --settings.precision bf16-mixed --settings.tune-encoder
 python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
-    --settings.precision bf16-mixed --settings.tune-encoder --settings.takes ../shared/data/facegood
+    --settings.precision bf16-mixed --settings.tune-encoder --settings.seen-weight 3 --settings.takes ../shared/data/facegood
 python scripts/train_face.py train-emotion
 
 The shipped prior and encoder came about in more runs, each from the weights of the last (`--start`), as the teacher grew; their manifests name the last.
@@ -90,7 +90,9 @@ class TrainEncoder(_Stage):
             started = load_component(self.start, CompactEncoder, CompactEncoderConfig)
             task.encoder.load_state_dict(started.state_dict())
         curve = fit(task, self.tape, self.runs / "encoder", s)
-        save_component(self.out / "audio", task.encoder, self.model, self.note(curve), dtype=torch.float16)
+        note, reader = self.note(curve), task.hearing.phones
+        save_component(self.out / "audio", task.encoder, self.model, note, dtype=torch.float16)
+        save_component(self.out / "phones", reader, reader.config, note, dtype=torch.float16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,9 @@ class TrainDecoder(_Stage):
         note = self.note(curve)
         save_component(self.out / "decoder", decoder, decoder.config, note, dtype=torch.float16)
         save_component(self.out / "latents", latents, latents.config, note, dtype=torch.float16)
-        if s.tune_encoder:
+        if task.hearing is not None:
+            reader = task.hearing.phones
+            save_component(self.out / "phones", reader, reader.config, note, dtype=torch.float16)
             save_component(self.out / "audio", audio, audio.config, note, dtype=torch.float16)
 
 

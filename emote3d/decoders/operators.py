@@ -168,6 +168,21 @@ def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channe
     return out
 
 
+def shut(channels: Channels, closures: Frames, fps: float) -> Channels:
+    """Bring the lips together where `closures` is 1, with an approach and a release of about a frame.
+
+    `mouthClose` does it; what else parts the lips gives way slowly, as it moves.
+    """
+    hold = torch.maximum(closures, _gaussian(closures[:, None], _APPROACH_FRAMES)[:, 0])
+    yielding = _gaussian(closures[:, None], _SLOW_S["mouthLowerDown"] * fps)
+    out = channels.clone()
+    shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
+    shapes = torch.where(_PARTING > 0, shapes * (1 - yielding), shapes)
+    shapes[:, _MOUTH_CLOSE] += hold * (shapes @ _GAP).clamp(min=0) / _GAP[_JAW_OPEN]
+    out[:, : len(ARKIT_52)] = shapes
+    return out
+
+
 def _gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
     radius = int(3 * sigma_frames) + 1
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma_frames) ** 2)

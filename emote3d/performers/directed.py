@@ -68,7 +68,7 @@ def directed_channels(
     def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
         return performed(feeling) if feeling[:, 1:].any() else neutral
 
-    neutral = performed(neutral_feeling)
+    neutral = operators.shut(performed(neutral_feeling), heard.closures, fps)
     whole = decoded(timeline.emotion)
     upper = whole if timeline.upper is None else decoded(timeline.upper)
     mouth = whole if timeline.mouth is None else decoded(timeline.mouth)

@@ -96,6 +96,7 @@ class EmoteFace:
             latents=latents,
             loudness=frame_loudness(speech, self.fps, frames),
             accents=hear_accents(speech, self.fps, frames),
+            closures=torch.zeros(frames),
         )
 
     def check(self, direction: Direction) -> None:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.audio.closures import PhoneReader, PhoneReaderConfig, lip_closures
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
 from emote3d.audio.rhythm import hear_rhythm
@@ -42,12 +43,14 @@ class OpenFace:
     def __init__(
         self,
         audio: CompactEncoder,
+        phones: PhoneReader,
         latents: SpeechEncoder,
         voice: VoiceEmotion,
         decoder: RegressionDecoder,
         prior: MotionVAE,
     ) -> None:
         self.audio = audio.eval().requires_grad_(False)
+        self.phones = phones.eval().requires_grad_(False)
         self.latents = latents.eval().requires_grad_(False)
         self.voice = voice.eval().requires_grad_(False)
         self.decoder = decoder.eval().requires_grad_(False)
@@ -59,6 +62,7 @@ class OpenFace:
         """Load the components of a checkpoint folder."""
         face = cls(
             load_component(folder / "audio", CompactEncoder, CompactEncoderConfig),
+            load_component(folder / "phones", PhoneReader, PhoneReaderConfig),
             load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
             load_component(folder / "voice", VoiceEmotion, VoiceEmotionConfig),
             load_component(folder / "decoder", RegressionDecoder, RegressionConfig),
@@ -85,8 +89,12 @@ class OpenFace:
             features, loudness = hear(self.audio, speech, MOTION_FPS)
             emotion = recognise_emotion(self.voice, self.audio.log_mel, speech, len(loudness))
             rhythm = hear_rhythm(speech, MOTION_FPS)
-            loudness = loudness * rhythm.speech
-            return Heard(latents=self.understand(features, emotion), loudness=loudness, accents=rhythm.accents)
+            return Heard(
+                latents=self.understand(features, emotion),
+                loudness=loudness * rhythm.speech,
+                accents=rhythm.accents,
+                closures=lip_closures(self.phones.shut(features.features)),
+            )
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
         """Perform under a direction, with blinks, gaze and head drift drawn from the seed; sampled, brows and nods too."""

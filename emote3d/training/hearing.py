@@ -6,21 +6,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from emote3d.audio.closures import PhoneReader, PhoneReaderConfig
 from emote3d.audio.encoder import CompactEncoderConfig, resample_features
 from emote3d.data.coarticulation import ARTICULATION
-from emote3d.data.phones import SYMBOLS
+from emote3d.data.phones import PHONES, SYMBOLS
 from emote3d.training.tape import FPS, TapeWindow
 
+_SHUT = tuple(index for index, symbol in enumerate(SYMBOLS) if PHONES[symbol].lip_closure == 1)
 _CLOSURE = ARTICULATION.index("closure")
 
 
 class Hearing(nn.Module):
-    """Heads that are thrown away after training."""
+    """Heads of the encoder; but for the phone reader they are thrown away after training."""
 
     def __init__(self, config: CompactEncoderConfig) -> None:
         super().__init__()
         self.feature_rate = config.feature_rate
-        self.phones = nn.Linear(config.d, len(SYMBOLS))
+        self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), shut=_SHUT))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
 

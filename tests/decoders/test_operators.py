@@ -51,6 +51,19 @@ def test_closed_lips_close_under_any_emotion_and_open_ones_are_left_alone():
     assert torch.allclose(out[10:], felt[10:], atol=1e-6)
 
 
+def test_lips_that_the_voice_shuts_close_softly_and_stay_shut_in_any_emotion():
+    neutral = torch.cat([channels(jawOpen=0.3, mouthLowerDownLeft=0.3, mouthFunnel=0.1)] * 5)
+    closures = torch.zeros(25)
+    closures[12:14] = 1
+    shut = operators.shut(neutral, closures, 30)
+    gap = operators.lip_gap_mm(shut)
+    assert gap[12:14].abs().max() < 0.01 and (gap[[11, 14]] > 2).all()
+    assert torch.allclose(shut[:2], neutral[:2]) and torch.allclose(shut[-2:], neutral[-2:])
+    assert shut[:, NAMES["mouthLowerDownLeft"]].diff().abs().max() < 0.05
+    felt = shut + channels(jawOpen=0.2, mouthUpperUpLeft=0.4)[:1]
+    assert operators.lip_gap_mm(operators.keep_closures(felt, shut, torch.ones(25)))[12:14].max() < 0.05
+
+
 def test_movement_is_scaled_about_the_posture():
     x = torch.zeros(120, 64)
     x[:, NECK.start] = 0.1 + 0.05 * torch.sin(torch.arange(120) * 2)

@@ -78,7 +78,7 @@ def test_a_folder_that_lacks_a_part_is_refused(amuse, tmp_path):
 
 
 def test_a_face_alone_gets_the_shipped_body(tmp_path):
-    for name in ("audio", "latents", "voice", "decoder", "prior"):
+    for name in ("audio", "phones", "latents", "voice", "decoder", "prior"):
         shutil.copytree(OPEN / name, tmp_path / name)
     assert isinstance(Emote3D.from_pretrained(tmp_path).body, OpenBody)
 
