@@ -203,7 +203,8 @@ def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
     assert isinstance(stage.engine.face, OpenFace)
     log_mel, data = stage.engine.face.audio.log_mel, stage.options.data
     statistics, labels, speakers = emodb_statistics(data / "emodb" / "wav", log_mel)
-    read = [reader_statistics(folder, log_mel) for folder in (stage.options.sounds / "en", data / "ljspeech")]
+    plain = (*(stage.options.sounds / name for name in ("en", "es", "fr")), data / "ljspeech")  # as train_face.py train-emotion
+    read = [reader_statistics(folder, log_mel) for folder in plain]
     names, found = np.array(speakers), []
     for speaker in sorted(set(speakers)):
         reader = fit_reader(statistics[names != speaker], labels[names != speaker], read)
