@@ -203,7 +203,10 @@ def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
     assert isinstance(stage.engine.face, OpenFace)
     log_mel, data = stage.engine.face.audio.log_mel, stage.options.data
     statistics, labels, speakers = emodb_statistics(data / "emodb" / "wav", log_mel)
-    plain = (*(stage.options.sounds / name for name in ("en", "es", "fr")), data / "ljspeech")  # as train_face.py train-emotion
+    plain = (
+        *(stage.options.sounds / name for name in ("en", "es", "fr")),
+        data / "ljspeech",
+    )  # as train_face.py train-emotion
     read = [reader_statistics(folder, log_mel) for folder in plain]
     names, found = np.array(speakers), []
     for speaker in sorted(set(speakers)):

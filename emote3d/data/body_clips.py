@@ -22,6 +22,7 @@ from emote3d.records import BodyMotion, Motion
 from emote3d.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Split = Literal["train", "val", "test", "additional"]
+_LONGEST_NAME = 200
 _BEAT_NAME = re.compile(r"(?P<speaker>\d+)_[^_]+_(?P<kind>\d)_(?P<take>\d+)_(?P<last>\d+)")
 _BEAT_TAKES = (
     (64, "neutral"), (72, "happy"), (80, "anger"), (86, "sad"), (94, "contempt"), (102, "surprise"), (110, "fear"),
@@ -87,6 +88,8 @@ def _beat2(root: Path) -> list[BodyClip]:
             f"{table}: expected the columns id and type, got {', '.join(map(str, rows[0])) if rows else 'nothing'}"
         )
     unknown = sorted({row["type"] for row in rows} - {"train", "val", "test", "additional"})
+    if any(len(row["id"]) > _LONGEST_NAME for row in rows):
+        raise Emote3DError(f"{table}: an id is longer than {_LONGEST_NAME} letters; expected such as 2_scott_0_73_73")
     if unknown:
         raise Emote3DError(f"{table}: unknown type {unknown[0]!r}; expected train, val, test or additional")
     clips = []

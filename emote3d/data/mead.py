@@ -95,10 +95,10 @@ class MeadSet:
         valid = np.ones(frames, dtype=bool)
         if entry.frame_list is not None:
             with entry.frame_list.open("rb") as file:
-                used = (
-                    to_array(load_pickle(file, str(entry.frame_list)), str(entry.frame_list)).astype(np.int64).ravel()
-                )
-            valid = np.isin(np.arange(frames), used)
+                used = to_array(load_pickle(file, str(entry.frame_list)), str(entry.frame_list)).ravel()
+            if used.size and used.dtype.kind not in "iu":
+                raise Emote3DError(f"{entry.frame_list}: expected numbers of frames, got {used.dtype}")
+            valid = np.isin(np.arange(frames), used.astype(np.int64))
         shape = arrays["shape"]
         if len(shape) > frames:
             raise Emote3DError(f"{entry.track}: {len(shape)} frames of shape, {frames} of exp")

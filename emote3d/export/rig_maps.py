@@ -205,6 +205,9 @@ def _bones(content: dict[str, Any], problems: list[str]) -> dict[str, str]:
     bones = {str(bone): str(joint) for bone, joint in _mapping(content, "bones", problems).items()}
     for side, fingers in _mapping(content, "fingers", problems).items():
         for finger, chain in fingers.items() if isinstance(fingers, dict) else ():
+            if not isinstance(chain, list):
+                problems.append(f"fingers: expected a list of bones for {side} {finger}, got {chain!r}")
+                continue
             bones |= {str(bone): f"{side}_{finger}{index}" for index, bone in enumerate(chain, 1)}
     unknown = [f"{bone}: {joint}" for bone, joint in bones.items() if joint not in SMPLX_JOINTS]
     if unknown:

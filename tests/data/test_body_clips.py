@@ -118,6 +118,9 @@ def test_what_is_refused(tmp_path, beat2):
     clip.motion.write_bytes(b"PK broken")
     with pytest.raises(Emote3DError, match="copy it again"):
         read_clip(clip, 30)
+    (beat2 / "train_test_split.csv").write_text(f"id,type\n{'x' * 5000},train\n")
+    with pytest.raises(Emote3DError, match="longer than"):
+        find_clips(beat2)
     (beat2 / "train_test_split.csv").unlink()
     with pytest.raises(Emote3DError, match=r"train_test_split\.csv"):
         find_clips(beat2)

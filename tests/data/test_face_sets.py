@@ -1,5 +1,6 @@
 """Readers of tracked faces on files in exactly the layouts they are for."""
 
+import pickle
 from pathlib import Path
 
 import h5py
@@ -39,7 +40,8 @@ def test_mead_splits_by_identity(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["no track", "no exp", "no leading axis", "truncated", "nan", "no valid frame", "short sound"]
+    "damage",
+    ["no track", "no exp", "no leading axis", "truncated", "nan", "no valid frame", "frames as bytes", "short sound"],
 )
 def test_a_damaged_mead_clip_is_named(damage: str, tmp_path: Path):
     processed = write_mead(tmp_path / "processed")
@@ -53,9 +55,9 @@ def test_a_damaged_mead_clip_is_named(damage: str, tmp_path: Path):
         track.write_bytes(track.read_bytes()[:500])
     elif damage == "short sound":
         write_wav(processed / "audio" / f"{name}.wav", np.zeros(8000) + 0.1)
-    elif damage == "no valid frame":
+    elif damage in ("no valid frame", "frames as bytes"):
         frames = processed / "landmarks_original" / "mediapipe" / name / "landmarks_alignment_used_frame_indices.pkl"
-        frames.write_bytes(b"\x80\x04]\x94.")
+        frames.write_bytes(pickle.dumps([] if damage == "no valid frame" else [0, 1, b"K\x03"]))
     else:
         with h5py.File(track, "a") as file:
             old = np.asarray(file["exp"])

@@ -299,6 +299,13 @@ def test_bad_maps_are_one_line(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(caught.value) and "\n" not in str(caught.value), str(caught.value)
 
 
+def test_fingers_without_bones_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "rig.yaml").write_text("shapes: {open: jawOpen}\nfingers: {left: {index}}\n")
+    with pytest.raises(Emote3DError, match="expected a list of bones for left index") as caught:
+        load_rig(tmp_path / "rig.yaml")
+    assert "\n" not in str(caught.value)
+
+
 def test_bad_avatars_are_one_line(tmp_path: Path, talking: Motion) -> None:
     good = make_glb(tmp_path / "good.glb", ["Cube"], {"thing": "head"})
     cases: list[tuple[bytes | None, str]] = [
