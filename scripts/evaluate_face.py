@@ -3,7 +3,7 @@
     python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
 Phones: `mfa` (hand-checked TextGrid), the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722 and, with `--languages it ru`, the
-first of the Italian and Russian prompts, aligned by pocketsphinx. An alignment that the training set would not trust is left out (that of
+first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el` takes Tux Paint's Greek. An alignment that the training set would not trust is left out (that of
 demo-instruct, whose text has numbers in digits).
 Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
@@ -30,6 +30,7 @@ from emote3d.data import augment
 from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.espeak import Espeak
 from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve, unseen_part
+from emote3d.data.game_speech import HELD_OUT, tuxpaint_clips
 from emote3d.data.labels import textgrid_speech
 from emote3d.data.recordings import asterisk_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
@@ -64,8 +65,8 @@ class Options:
     """Rhubarb without or with the transcript; or a mouth that opens with the loudness, which shows what is too easy."""
     takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
     """FACEGOOD takes; only what the face was not fitted to is measured."""
-    languages: tuple[Literal["it", "ru"], ...] = ()
-    """Prompts in other languages to take as well."""
+    languages: tuple[Literal["it", "ru", "el"], ...] = ()
+    """Recordings in other languages to take as well; Greek (Tux Paint) is what thresholds are chosen by."""
     each: int = 60
     """How many of them."""
     limit: int = 99
@@ -112,7 +113,8 @@ def clips(options: Options) -> dict[str, Recording]:
             if aligned is not None and trusted(aligned, "en-us"):
                 found[name] = Recording(speech=speech, phones=aligned.speech, text=" ".join(spoken_words(text)))
     for language in options.languages:
-        spoken = (clip for clip in asterisk_clips(language) if clip.entry.timed and clip.entry.duration_s > 1.2)
+        recorded = tuxpaint_clips(language) if language in HELD_OUT else asterisk_clips(language)
+        spoken = (clip for clip in recorded if clip.entry.timed and clip.entry.duration_s > 1.2)
         for clip in islice(spoken, options.each):
             waveform = clip.speech.waveform.astype(np.float32) / 32768
             found[clip.entry.id] = Recording(
