@@ -148,8 +148,8 @@ def test_ctrl_c_while_kernels_are_compiled(speech: Path, tmp_path: Path, monkeyp
     output = tmp_path / "out"
     output.mkdir()
     command = ["render", speech, "-o", output / "m.mp4", "--backend", "software", "--size", "64x64"]
-    ended, result = interrupted(command, lambda maps: "libllvmlite" in maps and any(output.iterdir()), pause_s=1.5)
-    assert result == (130, 1) and not list(output.iterdir()), result
+    ended, result = interrupted(command, lambda maps: "libllvmlite" in maps and any(output.iterdir()), pause_s=0.3)
+    assert result in ((130, 1), (-signal.SIGINT, 1)) and not list(output.iterdir()), result  # a shell says 130 of both
     assert ended < patience()
 
 
@@ -167,7 +167,9 @@ def test_ctrl_c_and_kill_end_a_batch_with_its_workers(speech: Path, tmp_path: Pa
         os.killpg(batch.pid, number) if number == signal.SIGINT else batch.send_signal(number)
         assert batch.wait(10) == codes and time.monotonic() - began < patience()
         time.sleep(1)
-        assert not subprocess.run(["pgrep", "-s", str(batch.pid)], capture_output=True, text=True, check=False).stdout
+        assert not subprocess.run(
+            ["pgrep", "-r", "D,R,S,T", "-s", str(batch.pid)], capture_output=True, text=True, check=False
+        ).stdout
         assert number == signal.SIGKILL or len(batch.stderr.read().strip().splitlines()) == 1
         for path in out.glob("*.npz"):
             read_motion(path)
