@@ -15,7 +15,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from emote3d.audio.loudness import frame_loudness
-from emote3d.body import load_body_model
 from emote3d.data.acting import act
 from emote3d.data.coarticulation import accents, articulate
 from emote3d.data.corpus import read_index
@@ -24,11 +23,11 @@ from emote3d.data.timed import SPEECH_RATE, TimedSpeech, load_timed
 from emote3d.decoders.face import face_from_channels, with_life
 from emote3d.decoders.life import Life, draw_life
 from emote3d.errors import Emote3DError
-from emote3d.files import asset_path
-from emote3d.names import ARKIT_52, EMOTIONS
-from emote3d.perception.landmarks import FRAME_RATE, landmark_motion
-from emote3d.records import FaceMotion, Speech
+from emote3d.names import EMOTIONS
+from emote3d.perception.landmarks import FRAME_RATE
+from emote3d.records import Speech
 from emote3d.training.face import draw_direction
+from emote3d.training.onlookers import look_at
 
 _SHORTEST_FRAMES = 25
 _LIVES = 20
@@ -88,25 +87,6 @@ def spoken_clips(corpus: Path, split: Literal["train", "heldout"], limit: int, s
     if not len(order):
         raise Emote3DError(f"{corpus} has no timed clips of the split '{split}'")
     return [spoken_clip(load_timed(corpus / f"{entries[index].id}.npz")) for index in order]
-
-
-@cache
-def _landmarks_per_shape() -> Float[Tensor, "52 68 3"]:
-    """How far each of ARKit's shapes moves the landmarks of the open head (which is linear in them)."""
-    units = torch.eye(len(ARKIT_52))
-    face = FaceMotion(
-        expression=units,
-        basis="arkit52",
-        jaw_axis_angle=torch.zeros(len(units), 3),
-        neck_axis_angle=torch.zeros(len(units), 3),
-        eyes_axis_angle=torch.zeros(len(units), 2, 3),
-    )
-    return landmark_motion(load_body_model(asset_path("assets", "flame", "open_head.npz")), face)
-
-
-def look_at(expression: Float[Tensor, "*batch frames 52"]) -> Float[Tensor, "*batch frames 68 3"]:
-    """Landmark motion of the open head."""
-    return (expression @ _landmarks_per_shape().flatten(1)).unflatten(-1, (68, 3))
 
 
 @cache

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, resample_features
-from emote3d.body import open_avatar
 from emote3d.data.acting import act
 from emote3d.decoders.face import EXPRESSION
 from emote3d.decoders.regression import RegressionDecoder
@@ -185,7 +184,7 @@ class DecoderTask(_FaceTask):
         prior.requires_grad_(False)
         audio.requires_grad_(settings.tune_encoder)
         self.hearing = Hearing(audio.config) if settings.tune_encoder else None
-        self.onlookers = Onlookers(open_avatar()) if settings.seen_weight else None
+        self.onlookers = Onlookers() if settings.seen_weight else None
         takes = RealTakes(settings.takes) if settings.takes else None
         self.take_windows = takes and takes.windows(settings.take_batch, settings.seconds, self.rng)
 

@@ -118,7 +118,7 @@ class LiveTask(lightning.LightningModule):
             {"params": list(self.audio.parameters()), "lr": rate * self.settings.encoder_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate_factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_factor(step))  # noqa: PLW0108 - a method would be saved
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def rate_factor(self, step: int) -> float:

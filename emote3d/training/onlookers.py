@@ -5,29 +5,51 @@ Emotion and speech are paired at random in every batch, so each performance is a
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.audio.encoder import resample_features
-from emote3d.body import BodyModel
-from emote3d.decoders.face import CHANNELS, EXPRESSION, face_from_channels
+from emote3d.body import load_body_model
+from emote3d.decoders.face import EXPRESSION
+from emote3d.files import asset_path
+from emote3d.names import ARKIT_52
 from emote3d.perception import load_emotion_net, load_lip_reader
 from emote3d.perception.landmarks import FRAME_RATE, landmark_motion
+from emote3d.records import FaceMotion
 from emote3d.training.faces import directions_apart
 from emote3d.training.tape import FPS
 
 
-class Onlookers:
-    """Both networks, and the landmarks of the open avatar as a linear map of its coefficients."""
+@cache
+def _landmarks_per_shape() -> Float[Tensor, "52 68 3"]:
+    """How far each of ARKit's shapes moves the landmarks of the open head (which is linear in them)."""
+    units = torch.eye(len(ARKIT_52))
+    face = FaceMotion(
+        expression=units,
+        basis="arkit52",
+        jaw_axis_angle=torch.zeros(len(units), 3),
+        neck_axis_angle=torch.zeros(len(units), 3),
+        eyes_axis_angle=torch.zeros(len(units), 2, 3),
+    )
+    return landmark_motion(load_body_model(asset_path("assets", "flame", "open_head.npz")), face)
 
-    def __init__(self, avatar: BodyModel) -> None:
+
+def look_at(expression: Float[Tensor, "*batch frames 52"]) -> Float[Tensor, "*batch frames 68 3"]:
+    """Landmark motion of the open head."""
+    return (expression @ _landmarks_per_shape().flatten(1)).unflatten(-1, (68, 3))
+
+
+class Onlookers:
+    """Both networks, at the open head."""
+
+    def __init__(self) -> None:
         self._lips, self._emotion = load_lip_reader(), load_emotion_net()
-        units = torch.eye(EXPRESSION.stop, CHANNELS)
-        self._landmarks = landmark_motion(avatar.cropped("head"), face_from_channels(units)).flatten(1)
 
     def _see(self, channels: Float[Tensor, "batch frames channels"]) -> Float[Tensor, "batch seen_frames 68 3"]:
-        landmarks = channels[..., EXPRESSION].float() @ self._landmarks
+        landmarks = look_at(channels[..., EXPRESSION].float()).flatten(2)
         frames = landmarks.shape[1] * FRAME_RATE // FPS
         return resample_features(landmarks, FPS, FRAME_RATE, frames).unflatten(2, (68, 3))
 

@@ -10,20 +10,23 @@ import pytest
 import torch
 
 from emote3d import Direction, Emote3D
-from emote3d.audio.encoder import CompactEncoderConfig
+from emote3d.audio.encoder import CompactEncoderConfig, LiveEncoderConfig
 from emote3d.audio.load import load_speech
 from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_clips
 from emote3d.data.timed import build_timed
 from emote3d.decoders.face import CHANNELS
-from emote3d.decoders.regression import RegressionConfig
-from emote3d.prior.flint import FlintConfig
+from emote3d.decoders.regression import LiveRegressionConfig, RegressionConfig
+from emote3d.prior.flint import FlintConfig, LiveFlintConfig
+from emote3d.stream.model import LiveModel
 from emote3d.training.face import CONDITION_D, FaceTraining
+from emote3d.training.live import LiveTraining
 from emote3d.training.run import Schedule
 from emote3d.training.tape import Tape, disturb, in_room, times_on_tape
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import train_face  # noqa: E402  # pyright: ignore[reportMissingImports]
+import train_live  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
 PHONES = ("sil", "m", "a", "p", "i", "f", "u", "s")
@@ -70,6 +73,28 @@ def test_a_room_adds_a_tail_and_nothing_before():
     assert torch.allclose(changed[:, :21], power[:, :21], rtol=0.02, atol=2e-5)
     tail = changed[rooms, 21:, 0]
     assert (tail[:, 0] > 1e-3).all() and (tail[:, 0] > tail[:, 40]).all()
+
+
+def test_the_live_face_trains_from_an_offline_encoder(tape: Path, tmp_path: Path):
+    offline, live = tmp_path / "offline", tmp_path / "live"
+    course = {"steps": 2, "batch": 2, "seconds": 2}
+    audio = CompactEncoderConfig(d=16, dilations=(1, 2))
+    train_face.TrainEncoder(tape=tape, runs=tmp_path / "a", out=offline, settings=Schedule(**course), model=audio).run()
+    stage = {"tape": tape, "runs": tmp_path / "b", "out": live}
+    small = {"heads": 2, "feedforward_d": 16}
+    prior = LiveFlintConfig(channels=CHANNELS, d=16, **small)
+    train_live.TrainPrior(**stage, settings=FaceTraining(**course), model=prior).run()
+    decoder = LiveRegressionConfig(
+        condition_d=CONDITION_D, content_d=16, style_d=16, latent_d=16, frames_per_latent=1, **small
+    )
+    encoder = LiveEncoderConfig(d=16, dilations=(1, 2), taps_after=(2, 0))
+    for refine in (None, live):
+        settings = replace(LiveTraining(**course), seed=int(refine is not None))
+        train_live.TrainFace(
+            **stage, settings=settings, model=decoder, encoder=encoder, start=offline / "audio", refine=refine
+        ).run()
+    motion = LiveModel.from_pretrained(live).perform(load_speech(DEMO), Direction(), 40.0)
+    assert motion.face is not None and motion.face.expression.isfinite().all()
 
 
 def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
