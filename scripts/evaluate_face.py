@@ -3,8 +3,8 @@
     python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
 Phones: `mfa` (hand-checked TextGrid), the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722 and, with `--languages it ru`, the
-first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el` takes Tux Paint's Greek. An alignment that the training set would not trust is left out (that of
-demo-instruct, whose text has numbers in digits).
+first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el` takes Tux Paint's Greek.
+An alignment that the training set would not trust is left out (that of demo-instruct, whose text has numbers in digits).
 Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
 

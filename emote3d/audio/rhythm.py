@@ -61,7 +61,6 @@ class Rhythm(NamedTuple):
     """Deviation of the loudness within speech, 0..0.5."""
     accents: Float[Tensor, "frames"]
     """Prominence of an accented syllable (0.8 weak .. 2.5 strong) in the frame where it is loudest, 0 elsewhere."""
-
     speech: Bool[Tensor, "frames"]
     """Within half a second of a phrase in which a syllable stands out, voiced or whispered: the noise of a room has none."""
 

@@ -23,7 +23,7 @@ TUXPAINT_LANGUAGES: Final = {
 }  # fmt: skip
 """Tux Paint's code of a language, and espeak-ng's; it has no pronunciation of Belarusian, which is spoken too."""
 HELD_OUT: Final = frozenset({"el"})
-"""Greek: to choose between checkpoints by, so never trained on."""
+"""Greek: to choose checkpoints and thresholds by, so never trained on."""
 FILLETS_LANGUAGES: Final = ("cs", "nl")
 _DIALOGUE: Final = re.compile(r'dialogId\("([^"]+)"[^\n]*\n+dialogStr\("((?:[^"\\]|\\.)*)"\)')
 _SHORTEST_S: Final = 0.35
