@@ -23,6 +23,8 @@ JAW_OPEN_RAD = math.radians(24.0)
 """Rotation of a jaw joint that opens as far as `jawOpen` = 1."""
 GAZE_FULL_RAD = math.radians(30.0)
 """Rotation of an eye at which its eyeLook coefficient is 1."""
+VERGENCE_RAD = math.atan2(0.0287, 1.0)
+"""How far each eye turns in to meet the other's gaze a metre ahead, where partners stand and the camera of the view `face` does."""
 
 
 def face_from_channels(channels: Float[Tensor, "frames 64"]) -> FaceMotion:
@@ -76,11 +78,12 @@ def look_coefficients(eyes_axis_angle: Float[Tensor, "frames 2 3"]) -> Float[Ten
 
 
 def with_gaze_and_drift(face: FaceMotion, life: Life, head_motion: float | Float[Tensor, "frames"]) -> FaceMotion:
-    """Add gaze and head drift as rotations; the eyes counter the head, so the gaze stays where it is."""
+    """Add gaze and head drift as rotations; the eyes meet a metre ahead and counter the head, so the gaze stays where it is."""
     drift = torch.from_numpy(life.head_rad).float() * torch.as_tensor(head_motion).float().reshape(-1, 1)
     gaze = torch.from_numpy(life.gaze_rad).float()
     pitch = face.eyes_axis_angle[:, :, 0] + (gaze[:, 1] - 0.8 * drift[:, 0])[:, None]
-    yaw = face.eyes_axis_angle[:, :, 1] + (gaze[:, 0] - 0.8 * drift[:, 1])[:, None]
+    inward = torch.tensor([-VERGENCE_RAD, VERGENCE_RAD])
+    yaw = face.eyes_axis_angle[:, :, 1] + (gaze[:, 0] - 0.8 * drift[:, 1])[:, None] + inward
     return FaceMotion(
         expression=face.expression,
         basis=face.basis,

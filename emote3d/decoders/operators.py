@@ -34,6 +34,12 @@ _CLOSED_MM, _OPEN_MM = 1.2, 4.0
 """Lips of the neutral performance are held shut under the first gap, and left alone above the second."""
 _APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
+_YIELD_FRAMES = 2.0
+"""Width over which what parts the lips gives way to those that meet."""
+_PRESS = 0.05
+"""How far `mouthClose` may go beyond `jawOpen` to bring lips together."""
+_SLITS = {"mouthSmile": 0.03, "mouthDimple": 0.01}
+"""`mouthClose` that shuts the slit beside the middle which a corner that is pulled more than the other leaves, per unit of the difference."""
 _SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
 _SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.1}
@@ -72,6 +78,8 @@ _JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose"
 _GAP = torch.tensor([LIP_GAP_MM.get(name, 0.0) for name in ARKIT_52])
 _PARTING = _GAP.clone()
 _PARTING[[_JAW_OPEN, _MOUTH_CLOSE]] = 0.0
+_SIDES = [[ARKIT_52.index(name + side) for name in _SLITS] for side in ("Left", "Right")]
+_SLIT = torch.tensor(list(_SLITS.values()))
 
 
 def compose(upper: Channels, mouth: Channels) -> Channels:
@@ -158,14 +166,22 @@ def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channe
     allowed = torch.lerp(gap, torch.minimum(gap, wanted * torch.minimum(size, smaller).clamp(0, 1)), hold)
     out = channels.clone()
     shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
-    parted = shapes @ _PARTING
-    kept = ((allowed - (gap - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
-    shapes = torch.where(_PARTING > 0, shapes * kept[:, None], shapes)
+    kept = _kept(shapes, allowed)
+    shapes = torch.where(_PARTING > 0, shapes * _gaussian(kept[:, None], _YIELD_FRAMES), shapes)
     excess = (shapes @ _GAP - allowed).clamp(min=0) / _GAP[_JAW_OPEN]
     close = shapes[:, _MOUTH_CLOSE]
-    shapes[:, _MOUTH_CLOSE] = torch.maximum(close, torch.minimum(close + excess, shapes[:, _JAW_OPEN]))
+    shapes[:, _MOUTH_CLOSE] = torch.maximum(close, torch.minimum(close + excess, shapes[:, _JAW_OPEN] + _PRESS))
+    shapes = torch.where(_PARTING > 0, shapes * _kept(shapes, allowed)[:, None], shapes)
+    left, right = (shapes[:, side] for side in _SIDES)
+    shapes[:, _MOUTH_CLOSE] += hold * ((left - right).abs() @ _SLIT)
     out[:, : len(ARKIT_52)] = shapes
     return out
+
+
+def _kept(shapes: Float[Tensor, "frames 52"], allowed: Frames) -> Frames:
+    """Share of what parts the lips that leaves no more opening than is allowed."""
+    parted = shapes @ _PARTING
+    return ((allowed - (shapes @ _GAP - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
 
 
 def shut(channels: Channels, closures: Frames, fps: float) -> Channels:

@@ -274,7 +274,8 @@ def _overlay(
     new = _changed({}, settings, set())
     out = dict(state)
     for name, value in new.items():
-        share = inside if value.ndim else gaussian_filter1d(inside, spread_s * fps, mode="nearest")
+        width = max(spread_s, _SPREAD_S.get(name, 0.0)) * fps
+        share = inside if value.ndim else gaussian_filter1d(inside, width, mode="nearest")
         share = share.reshape(-1, *[1] * (state[name].ndim - 1))
         out[name] = state[name] * (1 - share) + value * share
     return out

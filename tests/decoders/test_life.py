@@ -1,6 +1,9 @@
 import numpy as np
+import torch
 
+from emote3d.body import open_avatar
 from emote3d.decoders.beats import LEAD_S, announced
+from emote3d.decoders.face import VERGENCE_RAD, face_from_channels, with_life
 from emote3d.decoders.life import LifeStream, draw_life
 
 NEUTRAL = np.eye(1, 8).repeat(1800, axis=0)
@@ -90,3 +93,13 @@ def test_announced_is_earlier_by_the_lead():
     accents = np.zeros(60)
     accents[[1, 30]] = 1.5
     assert np.flatnonzero(announced(accents, 30)).tolist() == [0, 30 - round(LEAD_S * 30)]
+
+
+def test_the_eyes_meet_a_metre_ahead():
+    life = draw_life(NEUTRAL[:30], np.zeros(30), 30, np.random.default_rng(0))
+    eyes = with_life(face_from_channels(torch.zeros(30, 64)), life, 1.0).eyes_axis_angle
+    left, right = (eyes[:, side, 1].double().numpy() for side in (0, 1))  # yaw to the avatar's left
+    assert np.allclose(left, right - 2 * VERGENCE_RAD, atol=1e-6) and 0.02 < VERGENCE_RAD < 0.04
+    avatar = open_avatar()
+    apart_m = float((avatar.rest().joints_m[0, 23] - avatar.rest().joints_m[0, 24])[0])
+    assert abs(apart_m / 2 / np.tan(VERGENCE_RAD) - 1.0) < 0.02

@@ -1,8 +1,11 @@
 import torch
 
+from emote3d.body import open_avatar
 from emote3d.decoders import operators
-from emote3d.decoders.face import JAW, NECK
+from emote3d.decoders.face import JAW, NECK, face_from_channels
+from emote3d.metrics.mouth import INNER_LIPS
 from emote3d.names import ARKIT_52
+from emote3d.records import Motion
 
 NAMES = {name: index for index, name in enumerate(ARKIT_52)}
 
@@ -43,12 +46,12 @@ def test_jaw_and_lips_are_apart():
 
 
 def test_closed_lips_close_under_any_emotion_and_open_ones_are_left_alone():
-    neutral = torch.cat([channels(jawOpen=0.3, mouthClose=0.3), channels(jawOpen=0.4), channels(jawOpen=0.4)])
+    neutral = torch.cat([channels(jawOpen=0.3, mouthClose=0.3), *[channels(jawOpen=0.4)] * 4])
     felt = neutral + channels(jawOpen=0.2, mouthUpperUpLeft=0.4, mouthLowerDownLeft=0.3, mouthFunnel=0.1)[:1]
-    out = operators.keep_closures(felt, neutral, torch.ones(15))
+    out = operators.keep_closures(felt, neutral, torch.ones(25))
     assert operators.lip_gap_mm(felt)[0] > 6
     assert operators.lip_gap_mm(out)[:4].abs().max() < 1e-3
-    assert torch.allclose(out[10:], felt[10:], atol=1e-6)
+    assert torch.allclose(out[18:], felt[18:], atol=1e-6)
 
 
 def test_lips_that_the_voice_shuts_close_softly_and_stay_shut_in_any_emotion():
@@ -62,6 +65,31 @@ def test_lips_that_the_voice_shuts_close_softly_and_stay_shut_in_any_emotion():
     assert shut[:, NAMES["mouthLowerDownLeft"]].diff().abs().max() < 0.05
     felt = shut + channels(jawOpen=0.2, mouthUpperUpLeft=0.4)[:1]
     assert operators.lip_gap_mm(operators.keep_closures(felt, shut, torch.ones(25)))[12:14].max() < 0.05
+
+
+def test_no_slit_stays_beside_the_middle_of_lips_that_a_lopsided_smile_pulls():
+    neutral = channels(jawOpen=0.1, mouthClose=0.1)
+    contempt = neutral + channels(mouthSmileLeft=0.63, mouthDimpleLeft=0.98, mouthLeft=0.17)
+    smile = neutral + channels(mouthSmileRight=1.0)
+    head = open_avatar().cropped("head")
+
+    def widest_mm(x: torch.Tensor) -> float:
+        mesh = head.pose(Motion(face=face_from_channels(x), fps=30.0))
+        lips = head.landmarks(mesh.vertices_m)[0]
+        return max(1000 * float(lips[upper, 1] - lips[lower, 1]) for upper, lower in INNER_LIPS)
+
+    for felt in (contempt, smile):
+        assert widest_mm(felt) > 0
+        assert widest_mm(operators.keep_closures(felt, neutral, torch.ones(5))) < -0.3
+
+
+def test_a_raised_lip_does_not_twitch_where_lips_meet():
+    neutral = torch.cat([channels(jawOpen=0.3)] * 6)
+    neutral[14:16, NAMES["mouthClose"]] = 0.3
+    felt = neutral + channels(mouthUpperUpLeft=0.45, mouthUpperUpRight=0.45)[:1]
+    out = operators.keep_closures(felt, neutral, torch.ones(30))
+    assert operators.lip_gap_mm(out)[14:16].max() < 0.05
+    assert out[:, NAMES["mouthUpperUpLeft"]].diff(n=3).abs().max() < 0.2
 
 
 def test_movement_is_scaled_about_the_posture():

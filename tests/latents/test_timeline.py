@@ -68,6 +68,13 @@ def test_percent_ranges_and_regions():
     assert weight(timeline, "happy")[-1] > 0.95
 
 
+def test_a_range_moves_a_held_head_no_quicker_than_a_key_does():
+    settings = Direction(gaze="45/0", head_motion=2, at=("1..2:head_motion=0,asymmetry=1",))
+    timeline = draw_timeline(settings, 90, 30)
+    assert timeline.head_motion[45] < 0.1 and np.abs(np.diff(timeline.head_motion)).max() < 0.15
+    assert np.abs(np.diff(timeline.asymmetry)).max() < 0.08
+
+
 def test_words_are_directed_each_time_or_by_number():
     both = draw_timeline(Direction(transcript="x", word=("never:articulation=1.6",)), 90, 30, WORDS)
     second = draw_timeline(Direction(transcript="x", at=("@never#2..@never#2:articulation=1.6",)), 90, 30, WORDS)
