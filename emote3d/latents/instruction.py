@@ -16,36 +16,29 @@ from dataclasses import dataclass, field
 from emote3d.errors import Emote3DError
 from emote3d.latents import vocabulary
 from emote3d.latents.direction import Direction
-from emote3d.latents.emotions import MAX_INTENSITY, felt, write_feeling
-from emote3d.latents.keys import parse_settings
-from emote3d.latents.phrases import Group, suggest
+from emote3d.latents.emotions import MAX_INTENSITY, felt, parse_feeling, write_feeling
+from emote3d.latents.keys import REGIONS, parse_settings
+from emote3d.latents.phrases import Group, impossible, joined_gaze, suggest
+from emote3d.latents.times import take_time, tells_time
 
-_PRONOUNS = re.compile(r"\b(?:his|her|its|their|my|your)\b")
 _BREAK = re.compile(
     r"(?P<stop>[,;.!]\s*)|\b(?P<then>(?:and then|then|after that|afterwards|later on|later|otherwise|followed by|before))\b"
     r"|(?P<turn>\b(?:and |but )?(?=(?:(?:gradually|slowly|suddenly|finally|eventually|abruptly) )?(?:becomes?|becoming|turns? (?!(?:left|right|up|down|away))|"
     r"turning|grows|breaks into|bursts into|ends|ending|finishes)\b))|\b(?P<but>but|while)\b(?= (?:at|in|after|near|from|finally)\b)"
+    r"|\b(?P<verb>and|but)\b(?= (?:end|finish|begin|start)\b)"
 )
-_N = r"(\d+(?:\.\d+)?)"
-_SECONDS = r"\s*(?:s|secs?|seconds?)\b"
-_TIMES: tuple[tuple[str, str], ...] = (
-    (rf"\b(?:from|between) (?:second )?{_N}(?:{_SECONDS})? (?:to|and|until|till) (?:second )?{_N}(?:{_SECONDS})?", "{0}..{1}"),
-    (rf"\b(?:for|in|during|over)? ?the first {_N}{_SECONDS}", "0..{0}"),
-    (rf"\b(?:for|in|during|over)? ?the last {_N}{_SECONDS}", "end-{0}"),
-    (r"\b(?:for|in|during)? ?the first half", "0..50%"),
-    (r"\b(?:for|in|during)? ?the (?:second|last) half", "50%"),
-    (rf"\b(?:at|after|from|by|on)? ?{_N}\s*(?:%|percent\b)", "{0}%"),
-    (r"\b(?:at|after|from) (\d+):(\d\d)\b", "clock"),
-    (rf"\b(?:at|after|from|by|on)? ?(?:second )?{_N}{_SECONDS}(?: on| onwards| in)?", "{0}"),
-    (rf"\b(?:at|after|from) second {_N}", "{0}"),
-    (r"""\b(?:on|at|with|when|while)?\s*(?:the word|the speaker says|she says|he says|it says|they say|saying)\s+["'“]?([^\W\d_]+)["'”]?""", "@{0}"),
-    (r"\b(?:at|in|from|near|toward|towards|by)? ?the very end\b", "88%"),
-    (r"\b(?:at|in|from|near|toward|towards|by) the end\b|\bfinally\b|\bat last\b|\blastly\b|\beventually\b", "75%"),
-    (r"\b(?:ends|ending|finishes|finishing)(?: up)?(?: with| by| on| in)?\b", "75%"),
-    (r"\bhalfway(?: through)?\b|\bin the middle\b|\bmidway\b", "50%"),
-    (r"\b(?:at|in|from) the (?:very )?(?:beginning|start)\b|\bat first\b|\binitially\b|\bfirst\b|\bthroughout\b|\b(?:all|the whole) the time\b", "0"),
-    (r"\b(?:starts|begins|starting|beginning)(?: off| out)?(?: with| by| as)?\b", "0"),
-)  # fmt: skip
+_REWRITTEN: tuple[tuple[str, str], ...] = (
+    (r"\b(?:his|her|its|their|my|your)\b", "the"),
+    (r"\b(?:goes |changes |turns )?from (?:being )?([a-z]+) to ([a-z]+)", r"starts \1, then gradually \2"),
+    (r"\bmore and more\b", "gradually"),
+    (r"\b(up|down)-(left|right)\b", r"\1 \2"),
+    (r"\b(\w+er) and \1\b", r"gradually \1"),
+    (r"\b(?:until|till|up to|to) the (?:very )?end\b", ""),
+    (r"(?<=\d) ?percent\b", "%"),
+    (r"(?:\b(?:at|with|to) )?(?:an? )?\b(\d+(?:\.\d+)?)% (?:intensity|strength)\b", r"\1%"),
+    (r"(?:\b(?:at|with|to) )?(?:an? )?\b(?:intensity|strength)(?: of)? (\d+(?:\.\d+)?%)", r"\1"),
+)
+_INTENSITY = re.compile(r"(?:\b(?:at|with|to) )?(?:an? )?\b(?:intensity|strength)(?: of)? (\d+(?:\.\d+)?)(?![\d%])")
 _PRELUDE = re.compile(r"\s*(?:and|but)?\s*(?:gradually|slowly|suddenly|abruptly)?\s*")
 _DEFAULTS = {"gaze": "free", "head_motion": "1", "blink_rate": "1", "attack_s": "0.5", "decay_s": "0.8"}
 """What a moment with a new emotion returns to where the feeling before it had moved it."""
@@ -69,6 +62,8 @@ class _Clause:
     settings: dict[str, str] = field(default_factory=dict)
     implied: set[str] = field(default_factory=set)
     """Settings that came with a feeling."""
+    exact: bool = False
+    """Whether shares of feelings were said."""
 
 
 def parse_instruction(text: str) -> Instruction:
@@ -79,8 +74,8 @@ def parse_instruction(text: str) -> Instruction:
     """
     clauses, unknown = [], []
     for clause in _clauses(text):
-        clause.when, rest = _take_time(clause.text)
-        unknown += _read(clause, rest)
+        clause.when, rest, twice = take_time(clause.text, follows=clause.follows)
+        unknown += twice + _read(clause, rest)
         clauses.append(clause)
     if unknown:
         raise Emote3DError(f"--direct: not understood: {', '.join(map(suggest, dict.fromkeys(unknown)))}")
@@ -93,18 +88,18 @@ def parse_instruction(text: str) -> Instruction:
 
 
 def _clauses(text: str) -> list[_Clause]:
-    text = _PRONOUNS.sub("the", " ".join(text.lower().replace("’", "'").split()))
+    text = " ".join(text.lower().replace("’", "'").split())
     for name, digits in sorted(vocabulary.NUMBERS.items(), key=lambda item: -len(item[0])):
         text = re.sub(rf"\b{name}\b(?= ?(?:s|sec|second|seconds)?\b)", digits, text) if name != "one" else text
-    text = re.sub(
-        r"\b(?:goes |changes |turns )?from (?:being )?([a-z]+) to ([a-z]+)", r"starts \1, then gradually \2", text
-    )
+    for pattern, meant in _REWRITTEN:
+        text = re.sub(pattern, meant, text)
+    text = _INTENSITY.sub(lambda match: f"{100 * float(match[1]):g}%", text)
     text = re.sub(r"(?<=\d)\.(?=\d)", "\0", text)
     clauses: list[_Clause] = []
     start, follows = 0, False
     for match in _BREAK.finditer(text):
         clauses.append(_Clause(text=text[start : match.start()], follows=follows))
-        start, follows = match.end(), match.lastgroup in ("then", "turn", "but")
+        start, follows = match.end(), match.lastgroup != "stop"
     clauses.append(_Clause(text=text[start:], follows=follows))
     kept: list[_Clause] = []
     carried, follows = "", False
@@ -112,43 +107,51 @@ def _clauses(text: str) -> list[_Clause]:
         clause.text, clause.follows = f"{carried} {clause.text}".replace("\0", "."), clause.follows or follows
         carried, follows = (clause.text, clause.follows) if _PRELUDE.fullmatch(clause.text) else ("", False)
         if not carried:
-            kept.append(clause)
+            kept += _parted(clause)
     return kept
 
 
-def _take_time(text: str) -> tuple[str | None, str]:
-    """The first time phrase of a clause, as a key's time, and the rest of the text."""
-    found = None
-    for pattern, form in _TIMES:
-        match = re.search(pattern, text)
-        if match:
-            minutes_seconds = form == "clock"
-            time = f"{60 * int(match[1]) + int(match[2])}" if minutes_seconds else form.format(*match.groups())
-            found = found or time
-            text = f"{text[: match.start()]} {text[match.end() :]}"
-    return found, text
+def _parted(clause: _Clause) -> list[_Clause]:
+    """A clause with a time on either side of an "and" as two."""
+    for match in re.finditer(r"\band\b", clause.text):
+        sides = clause.text[: match.start()], clause.text[match.end() :]
+        if all(map(tells_time, sides)):
+            first, second = (_Clause(text=side, follows=clause.follows) for side in sides)
+            return [first, *_parted(second)]
+    return [clause]
 
 
 def _read(clause: _Clause, text: str) -> list[str]:
     """Fill in what a clause without its time sets; returns the words that are not understood."""
     settings = clause.settings
     feelings: dict[str, list[tuple[float, ...]]] = {}
-    unknown: list[str] = []
+    unknown = list(impossible(text))
+    if unknown:
+        return unknown
+    gazes: list[str] = []
     for group in re.split(r"\b(?:and|with|while|but)\b", text):
         read = Group()
         unknown += read.read(group)
         for name, weights in read.feelings().items():
             feelings.setdefault(name, []).append(weights)
         settings |= read.numbers()
+        gazes += read.gazes
+        clause.exact |= read.exact
         clause.implied |= read.implied | (read.set.keys() & {"attack_s", "decay_s"})
     for region, several in feelings.items():
-        settings[region] = _mixed(several)
+        settings[region] = _mixed(several, exact=clause.exact)
+    if gazes:
+        clause.implied.discard("gaze")
+        if (gaze := joined_gaze(gazes)) is None:
+            unknown.append(f"{' and '.join(dict.fromkeys(gazes))} (two gazes at once; part them by 'then')")
+        else:
+            settings["gaze"] = gaze
     return unknown
 
 
-def _mixed(several: list[tuple[float, ...]]) -> str:
-    """Several feelings at once: each a little weaker, limited to what is possible."""
-    share = 1.0 if len(several) == 1 else 0.65
+def _mixed(several: list[tuple[float, ...]], *, exact: bool = False) -> str:
+    """Several feelings at once: each a little weaker unless its share was said, limited to what is possible."""
+    share = 1.0 if exact or len(several) == 1 else 0.65
     total = [share * sum(weights) for weights in zip(*several, strict=True)]
     limit = max(1.0, felt(total) / MAX_INTENSITY)
     return write_feeling([weight / limit for weight in total])
@@ -158,8 +161,9 @@ def _moments(clauses: list[_Clause]) -> list[_Clause]:
     """Join clauses that happen together, and give times to those that follow without one."""
     moments: list[_Clause] = []
     for clause in clauses:
-        if moments and not clause.follows and clause.when is None:
-            moments[-1].settings |= clause.settings
+        goes_on = not clause.follows or (moments and moments[-1].when is not None and not moments[-1].settings)
+        if moments and goes_on and clause.when is None:
+            moments[-1].settings |= _added(moments[-1], clause)
             moments[-1].implied |= clause.implied
             moments[-1].text += f", {clause.text.strip()}"
         elif moments and not clause.follows and not moments[-1].settings and moments[-1].when is None:
@@ -171,13 +175,40 @@ def _moments(clauses: list[_Clause]) -> list[_Clause]:
             moment.settings |= {name: _DEFAULTS[name] for name in sorted(before.implied - moment.settings.keys())}
     if moments and moments[0].when is None:
         moments[0].when = "0"
+    for moment in moments:
+        if not moment.settings and moment.when not in (None, "0"):
+            raise Emote3DError(f"--direct: '{moment.text.strip()}' says when, but not what")
     return _timed([moment for moment in moments if moment.settings])
+
+
+def _added(moment: _Clause, clause: _Clause) -> dict[str, str]:
+    """What a clause adds to the moment it belongs to: feelings are mixed, looks up and aside are one.
+
+    Raises:
+        Emote3DError: both sides of the face, or two gazes, are asked for at once.
+    """
+    added = dict(clause.settings)
+    for name in added.keys() & (moment.settings.keys() - moment.implied):
+        before, now = moment.settings[name], added[name]
+        if name in REGIONS:
+            feelings = [one for one in map(parse_feeling, (before, now)) if felt(one)]
+            added[name] = now if before == now or len(feelings) < 2 else _mixed(feelings, exact=clause.exact)
+        elif name == "gaze" and before != now:
+            added[name] = joined_gaze([before, now]) or _two(name, before, now)
+        elif name == "asymmetry" and float(before) * float(now) < 0:
+            _two(name, before, now)
+    return added
+
+
+def _two(name: str, before: str, now: str) -> str:
+    raise Emote3DError(f"--direct: {name} is to be {before} and {now} at once; part them by 'then', or say one")
 
 
 def _timed(moments: list[_Clause]) -> list[_Clause]:
     """Spread the moments without a time evenly between their neighbours in percent (or after seconds: a third of the rest)."""
     for index, moment in enumerate(moments):
         if moment.when is not None:
+            moment.when = _from_before(moment, moments[index - 1].when if index else "..0")
             continue
         if index and ".." in (moments[index - 1].when or ""):
             moment.when = str(moments[index - 1].when).partition("..")[2]  # where the range before it ends
@@ -189,6 +220,19 @@ def _timed(moments: list[_Clause]) -> list[_Clause]:
         low, high = _percent(moments[index - 1].when if index else "0"), _percent(after)
         moment.when = f"{low + (high - low) / (waiting + 1):.0f}%"
     return moments
+
+
+def _from_before(moment: _Clause, before: str | None) -> str:
+    """A time with its start: `+2` and `..2` begin where the range before ends, at first at 0."""
+    when = str(moment.when)
+    if when[0] not in "+.":
+        return when
+    start = str(before).partition("..")[2]
+    if not start.replace(".", "", 1).isdecimal():
+        raise Emote3DError(
+            f"--direct: '{moment.text.strip()}' does not say when it begins; write e.g. 'from 2 to 4 seconds'"
+        )
+    return f"{start}..{float(when[1:]) + float(start):g}" if when[0] == "+" else f"{start}{when}"
 
 
 def _percent(when: str | None) -> float:

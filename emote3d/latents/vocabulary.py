@@ -55,7 +55,7 @@ happy:0.4+sad:0.12: shy bashful embarrassed embarrassment
 contempt:0.3: cold distant aloof detached dismissive
 surprise:0.15+sad:0.12: thoughtful pensive contemplative thinking
 happy:0.35+anger:0.15: motivated motivational inspiring inspirational
-neutral: neutral calm relaxed blank expressionless deadpan composed emotionless unemotional plain professional businesslike matter-of-fact factual indifferently
+neutral: neutral normal normally calm relaxed blank expressionless deadpan composed emotionless unemotional plain professional businesslike matter-of-fact factual indifferently
 auto: naturally
 """
 """A feeling and the words for it; verbs, nouns, adverbs and comparatives are found from them."""
@@ -95,31 +95,35 @@ intensity=1.3: more intense|stronger|more strongly|intensifies|more emotional|mo
 intensity=0.6: less intense|less emotional|less emotion|less expressive|weaker|lower the intensity|lower intensity|tones it down|toned down|dials it down
 jaw=1.4: mouth wide open|opens the mouth wide|wide jaw
 lips=1.4: lively lips|mobile lips|exaggerated lips
-head_motion=0.2: still head|keeps the head still|keeps head still|keeps still|without moving the head|head still|head does not move
+head_motion=0.2: still head|keeps the head still|keeps head still|keeps still|without moving the head|head still|head does not move|no head movement|no head movements|stops moving the head|doesn't move the head|does not move the head|don't move the head
 head_motion=0.35: barely moves the head|hardly moves the head|barely move the head|moves the head little|little head movement|less head movement
-head_motion=1.6: nods a lot|moves the head a lot|lively head|shakes the head
+head_motion=1.6: nods a lot|moves the head a lot|lively head
 brow_motion=1.7: lively eyebrows|lively brows|moves the brows a lot|moves the eyebrows a lot
 brow_motion=0.2: still brows|still eyebrows|without moving the brows
 blink_rate=2.2: blinks a lot|blinks often|blinks rapidly|blinks quickly|blinks fast|blinks nervously|flutters eyelids|blinks more|blink more|blinks more often|blink more often
 blink_rate=0.4: blinks rarely|blinks little|hardly blinks|barely blinks|rarely blinks|seldom blinks|blinks less|blink less|blinks less often|blink less often|fewer blinks
 blink_rate=0: without blinking|does not blink|doesn't blink|never blinks|not blinking|no blinking|no blinks|don't blink|do not blink|never blink
 gaze=camera: on the camera|on me|on you|at the camera|into the camera|at me|at you|at us|at the viewer|at the audience|straight ahead|straight|ahead|eye contact|keeps eye contact|makes eye contact|back at me|back to me|back at you|back at the camera|back to the camera|back at the viewer
-gaze=left: to the left|left|leftwards|sideways|aside
-gaze=right: to the right|right|rightwards
+gaze=left: to the left|turns the head to the left|turns the head left|head turned left|left|leftwards|sideways|aside
+gaze=right: to the right|turns the head to the right|turns the head right|head turned right|right|rightwards
 gaze=up: up|upwards|upward|at the sky|at the ceiling
 gaze=down: on the floor|on the ground|down|downwards|downward|at the floor|at the ground|lowers the eyes|lowers the gaze
-gaze=away: away|averts the gaze|averts the eyes|avoids eye contact|avoids the camera
+gaze=away: away|doesn't look at the camera|does not look at the camera|don't look at the camera|do not look at the camera|not looking at the camera|averts the gaze|averts the eyes|avoids eye contact|avoids the camera
 gaze=free,blink_rate=1.5: darting around|darts around|darting
 gaze=free: looks around|around
 asymmetry=0.75: on the left side|on the left|left half|left side|on one side|one side only|half the face
 asymmetry=-0.75: on the right side|on the right|right half|right side
 upper=surprise:0.7,asymmetry=0.75: one raised eyebrow|one raised brow|a raised eyebrow|raises one eyebrow|raises one brow|raises an eyebrow|cocks an eyebrow|one eyebrow raised
 upper=anger:0.45: squints|squint|squinting|narrows the eyes|narrowed eyes|narrow eyes
-upper=surprise:0.7: raises the eyebrows|raises eyebrows|raised eyebrows|raises the brows|raised brows|lifts the eyebrows|lifts the brows
-upper=anger:0.7: furrows the brow|furrowed brow|furrowed brows|furrows the brows|knits the brows|lowers the brows|lowered brows
+upper=surprise:0.7: raises the eyebrows|raises eyebrows|raised eyebrows|raises the brows|raised brows|lifts the eyebrows|lifts the brows|eyebrows up|brows up|eyebrows raised|brows raised|eyebrows go up|brows go up
+upper=anger:0.7: furrows the brow|furrowed brow|furrowed brows|furrows the brows|knits the brows|lowers the brows|lowered brows|lowers the eyebrows|lowered eyebrows|eyebrows down|brows down
 upper=happy:0.5: smiling eyes|twinkling eyes
 upper=surprise:0.5: wide eyes|wide-eyed|widens the eyes
-emotion=neutral: stops smiling|doesn't smile|don't smile|does not smile|do not smile|without smiling|no smile|not smiling|never smiles|stops laughing|stops crying|stops frowning|calms down|relaxes|poker face|no expression|without expression|no emotion|without emotion
+emotion=neutral: stops smiling|doesn't smile|don't smile|does not smile|do not smile|without smiling|no smile|not smiling|never smiles|stops laughing|stops crying|stops frowning|calms down|relaxes|straight face|a straight face|poker face|no expression|without expression|no emotion|without emotion|without any emotion|no emotion at all
+emotion=neutral,decay_s=1.5: smile fades|smile disappears|smile vanishes|smile dies|loses the smile
+mouth=happy:0.7: fake smile|forced smile|polite smile|insincere smile|smiles politely
+emotion=happy:0.45: trying not to laugh|tries not to laugh|suppresses a laugh|suppressing a laugh|stifles a laugh|holds back a laugh|holding back a laugh
+emotion=sad:0.8: holds back tears|holding back tears|fights back tears|fighting back tears|trying not to cry|tries not to cry
 emotion=happy:0.7: cheers up|lights up|brightens up|brightens
 emotion=disgust: grossed out
 emotion=sad:0.9: voice breaking|breaking voice|chokes up|choked up|on the verge of tears|close to tears|breaks down|tears up
@@ -142,6 +146,15 @@ DEGREES_TABLE = """
 """
 UPPER_WORDS = ("eyes", "eye", "brows", "eyebrows", "brow", "upper face", "top of the face", "forehead", "gaze")
 MOUTH_WORDS = ("mouth", "lips", "lower face", "jaw", "lip")
+IMPOSSIBLE_TABLE = """
+the eyes cannot be kept closed: clos(?:e|es|ed|ing) (?:both |one |an |the )*(?:eyes?|lids?|eyelids?)|eyes? (?:is |are )?(?:closed|shut)|winks?|winking
+blinks have one speed, say how often: blink(?:s|ing)? (?:slowly|slower)
+no tongue, breath or skin is directed: tongue|sighs?|sighing|breathe?s?|breathing|yawns?|yawning|blush(?:es|ing)?|sweats?|swallows?|coughs?
+the head follows the gaze, and nods: tilt(?:s|ed|ing)?|head tilt|shak(?:e|es|ing) the head|roll(?:s|ing)? the eyes
+the body is directed by gesture_size, gesture_rate, gesture_speed, gesture_openness, handedness: gestur(?:e|es|ing)|hands?|arms?|shoulders?|shrugs?|shrugging|body
+the voice is the recording's: accent|faster|slower|pitch|pauses?
+"""
+"""Reasons, each with a pattern of what cannot be performed."""
 FILLERS_TABLE = """
 a an the he she it they i we you his her its their my your him them who that this is are was be been being to of in into as by for
 or person speaker avatar character woman man girl boy face expression expressions look looks looking gaze gazes gazing glance

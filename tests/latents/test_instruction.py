@@ -49,6 +49,16 @@ def test_the_example_of_the_issue():
         ("worried; in the middle suddenly shocked; at the end relieved", {"0": "fear", "50%": "surprise", "75%": "happy"}),
         ("laughs at 50 percent", {"50%": "happy"}),
         ("furious at 0:03", {"3": "anger"}),
+        ("happy, then starts crying", {"0": "happy", "50%": "sad"}),
+        ("begin happy, end sad", {"0": "happy", "75%": "sad"}),
+        ("end with a grin", {"75%": "happy"}),
+        ("happy for 3 seconds then sad for 2 seconds", {"0..3": "happy", "3..5": "sad"}),
+        ("for 2 seconds angry, then calm", {"0..2": "anger", "2": "neutral"}),
+        ("at 2 seconds happy for 3 seconds", {"2..5": "happy"}),
+        ("sad until 3 seconds, then happy", {"0..3": "sad", "3": "happy"}),
+        ("happy from 1 to 2 seconds and sad at 5 seconds", {"1..2": "happy", "5": "sad"}),
+        ("in the second half, become increasingly furious until the end", {"50%": "anger"}),
+        ("his smile fades at the end", {"75%": "neutral"}),
     ],
 )  # fmt: skip
 def test_when_and_what(text: str, expected: dict[str, str]):
@@ -60,10 +70,40 @@ def test_when_and_what(text: str, expected: dict[str, str]):
             assert strongest(found[when]["emotion"]) == emotion
 
 
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("with 30% happiness", {"emotion": "happy:0.3"}),
+        ("70 percent happy, 30% sad", {"emotion": "happy:0.7+sad:0.3"}),
+        ("50% sad and 50% angry", {"emotion": "sad:0.5+anger:0.5"}),
+        ("surprised, intensity 1.5", {"emotion": "surprise", "intensity": 1.5}),
+        ("sad at 80% intensity", {"emotion": "sad", "intensity": 0.8}),
+        ("laughs, cries", {"emotion": "happy:0.75+sad:0.75"}),
+        ("keeps a straight face", {"emotion": "neutral", "gaze": "free"}),
+        ("fake smile", {"emotion": "neutral", "mouth": "happy:0.7"}),
+        ("looks up and to the left", {"gaze": "22/14"}),
+        ("look down-right", {"gaze": "-22/-18"}),
+        ("shy but looks at the camera", {"gaze": "camera"}),
+        ("eyebrows up", {"gaze": "free", "upper": "surprise:0.7"}),
+        ("turn your head to the right", {"gaze": "right"}),
+        ("don't look at the camera", {"gaze": "away"}),
+    ],
+)
+def test_what_is_asked_for(text: str, setting: dict[str, str | float]):
+    direction = parse_instruction(text).direction
+    assert {name: getattr(direction, name) for name in setting} == setting and not direction.at
+
+
+def test_what_grows_takes_its_time():
+    for text in ("gets more and more angry", "angrier and angrier"):
+        (key,) = parse_instruction(text).direction.at
+        assert "attack_s=2.5" in key and "emotion=anger" in key
+
+
 def test_degrees_are_in_order():
     weights = [
         parse_feeling(parse_instruction(f"{degree} sad").direction.emotion)[2]
-        for degree in ("faintly", "slightly", "somewhat", "", "very", "extremely")
+        for degree in ("very slightly", "slightly", "somewhat", "", "very", "extremely")
     ]
     assert weights == sorted(weights) and weights[0] < 0.5 and weights[-1] > 1.2
 
@@ -90,6 +130,16 @@ def test_what_is_understood_is_said():
         ("", "nothing"),
         ("she is", "nothing"),
         ("happy {}", None),
+        ("look left and right", "two gazes at once"),
+        ("left side happy, right side sad", "asymmetry is to be 0.75 and -0.75"),
+        ("happy at 1 second at 3 seconds", "two times"),
+        ("smile at the beginning and at the end", "says when, but not what"),
+        ("happy, then sad for 2 seconds", "does not say when it begins"),
+        ("tilts the head", "the head follows the gaze"),
+        ("shakes his head", "the head follows the gaze"),
+        ("blink slowly", "blinks have one speed"),
+        ("she winks", "cannot be kept closed"),
+        ("happy 0.5", "'0.5'"),
     ],
 )
 def test_what_is_not_understood_is_refused(text: str, message: str | None):
