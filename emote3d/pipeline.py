@@ -139,7 +139,7 @@ class Emote3D:
             if mover is not None:
                 mover.check(one)
         heard = self.face.listen(speech)
-        sound = None if mover is None else mover.listen(speech)
+        sound = None if mover is None else mover.listen(speech, heard)
         said, duration_s = [spoken_in(speech, one) for one in directions], speech.duration_s
         del speech  # an hour of it is 230 MB
         motions = [

@@ -17,20 +17,12 @@ from emote3d.benchmark import (
     machine,
     multiply_rate_per_s,
     peak_memory_mb,
-    rendering_table,
     timed,
 )
+from emote3d.benchmark_meshes import COUNTS
 from emote3d.cli.bench import _numbers, _table
 from emote3d.errors import Emote3DError
 from emote3d.render import compiling
-
-
-def test_rendering_table_has_a_row_for_each_mesh_size_backend_and_batch():
-    rows = rendering_table(["software", "nothing of this name"], [32, 64], [1, 3], 3)
-    assert len(rows) == 3 * 2 * 2 and {row["batch"] for row in rows} == {1, 3}
-
-    for row in rows:
-        assert 0 < float(str(row["floor_ms"])) < float(str(row["wall_ms"])) <= float(str(row["p95_ms"])), row
 
 
 def test_timings_and_rates():
@@ -39,10 +31,10 @@ def test_timings_and_rates():
     assert len(calls) == 4 and result == 4 and 0 <= timing.wall_ms <= timing.p95_ms
     assert copy_rate_bytes_per_s() > 1e8 and multiply_rate_per_s() > 1e8 and peak_memory_mb() > 10
     assert machine()["cores"] == os.cpu_count()
-    assert _numbers("1,8") == [1, 8]
+    assert _numbers("1,8", "batches", 256) == [1, 8]
     for bad in ("", "0", "1,x", "300"):
         with pytest.raises(Emote3DError, match="batches"):
-            _numbers(bad)
+            _numbers(bad, "batches", 256)
 
 
 def test_bench_times_every_stage(tmp_path: Path):
@@ -57,9 +49,26 @@ def test_bench_times_every_stage(tmp_path: Path):
     assert wanted < stages.keys() and [name for name in stages.keys() - wanted if name.startswith("whole render (")]
     assert {row["per"] for row in stages.values()} == {"clip", "frame"}
     for name in ("skin", "draw and read back (software)"):
+        assert stages[name]["p95_ms"] >= stages[name]["wall_ms"] and stages[name]["cpu_ms"] > 0
         assert 0 < stages[name]["floor_ms"] < stages[name]["wall_ms"], stages[name]
     assert facts["drawn_by"] == "software" and facts["drawn_frames_per_s"] > 0 and "drawing_x_pyrender" not in facts
     assert facts["audio_to_parameters_x_real_time"] > 0 and facts["render_s_per_s"] > 0
+
+
+def test_bench_prints_the_rendering_table():
+    words = ["bench", "--rendering", "--backends", "software,none", "--sizes", "32,64", "--batches", "1,2"]
+    done = run_here(*words, "--repeats", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["machine"]["cores"] == os.cpu_count()
+    rows = facts["rendering"]
+    assert len({(row["mesh"], row["px"], row["batch"]) for row in rows}) == len(rows) == 3 * 2 * 2
+    for row in rows:
+        assert 0 < row["floor_ms"] < row["wall_ms"] <= row["p95_ms"] and row["backend"] == "software", row
+        assert 0.95 < row["verts"] / COUNTS[row["mesh"]] < 1.06
+    assert run_here(*words, "--sizes", "x").returncode == 2
+    assert run_here(*words, "--sizes", "33").returncode == 2
+    assert run_here("bench", "--rendering", "--backends", "none", "--sizes", "32", "--repeats", "1").returncode == 2
 
 
 def test_the_table_says_what_the_bars_ask():

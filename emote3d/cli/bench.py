@@ -22,7 +22,9 @@ class Bench(Reporting):
     backends: str = "gl,software,pyrender,pytorch3d"
     """Renderers; those that are not installed are left out."""
     rendering: Flag[bool] = False
-    """Only the rendering table: three mesh sizes by 256, 512 and 1024 pixels by backend and batch."""
+    """Only the rendering table: three mesh sizes by pixels, backend and batch."""
+    sizes: str = "256,512,1024"
+    """Sides of the square pictures of the rendering table; even."""
     batches: str = "1,8"
     """Frames handed over at once in the rendering table."""
 
@@ -36,7 +38,12 @@ class Bench(Reporting):
             raise Emote3DError(f"expected at least 1 repeat; got {self.repeats}")
         backends = self.backends.split(",")
         if self.rendering:
-            rows = rendering_table(backends, [256, 512, 1024], _numbers(self.batches), 10 * self.repeats)
+            sides, batches = _numbers(self.sizes, "sizes", 4096), _numbers(self.batches, "batches", 256)
+            if any(side % 2 for side in sides):
+                raise Emote3DError(f"expected even --sizes; got '{self.sizes}'")
+            rows = rendering_table(backends, sides, batches, 10 * self.repeats)
+            if not rows:
+                raise Emote3DError(f"none of the backends {self.backends} can draw here")
             self.report({"machine": machine(), "rendering": rows}, _rows(machine(), rows))
             return
         path = self.speech or asset_path("assets", "audio", "demo-congrats.flac")
@@ -44,10 +51,10 @@ class Bench(Reporting):
         self.report(facts, _table(facts))
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str, what: str, most: int) -> list[int]:
     parts = text.split(",")
-    if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts):
-        raise Emote3DError(f"expected batches of 1 to 256 frames such as 1,8; got '{text}'")
+    if not all(part.isdecimal() and 1 <= int(part) <= most for part in parts):
+        raise Emote3DError(f"expected --{what} of 1 to {most}, joined by commas; got '{text}'")
     return [int(part) for part in parts]
 
 

@@ -55,8 +55,8 @@ class AmuseGestures:
                 "give recordings as --emotion-from and --style-from, or --no-body"
             )
 
-    def listen(self, speech: Speech) -> AmuseHeard:
-        """Latents of a recording."""
+    def listen(self, speech: Speech, heard: Heard | None = None) -> AmuseHeard:
+        """Latents of a recording; nothing that the face heard is of use."""
         return self.body.listen(speech)
 
     def perform(self, sound: AmuseHeard, heard: Heard, direction: Direction, seed: int) -> BodyMotion:

@@ -31,8 +31,12 @@ class BodyPerformer(Protocol):
         """Refuse what this body cannot do, before anything is listened to; raises `Emote3DError`."""
         ...
 
-    def listen(self, speech: Speech) -> Any:
-        """Hear a recording (no direction changes it); what comes of it is for `perform`."""
+    def listen(self, speech: Speech, heard: Heard | None = None) -> Any:
+        """Hear a recording (no direction changes it); what comes of it is for `perform`.
+
+        Args:
+            heard: what the face heard in the same recording.
+        """
         ...
 
     def perform(self, sound: Any, heard: Heard, direction: Direction, seed: int) -> BodyMotion:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
+from emote3d.audio.rhythm import Rhythm
 from emote3d.latents.direction import Direction
 from emote3d.latents.keys import SpokenWord
 from emote3d.records import FaceMotion, Speech, SpeechLatents
@@ -27,6 +28,8 @@ class Heard:
     """1 where the voice asks for shut lips (p, b, m), 0 elsewhere; all 0 where a performer does not listen for them."""
     words: tuple[SpokenWord, ...] | None = None
     """The words of the transcript, where there is one."""
+    rhythm: Rhythm | None = None
+    """The rhythm that the accents are of, where the performer measured it at its frame rate: a body need not measure it again."""
 
 
 @runtime_checkable

@@ -93,6 +93,7 @@ class OpenFace:
                 latents=self.understand(features, emotion),
                 loudness=loudness * rhythm.speech,
                 accents=rhythm.accents,
+                rhythm=rhythm,
                 closures=lip_closures(self.phones.shut(features.features)),
             )
 

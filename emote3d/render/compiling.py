@@ -31,6 +31,12 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def called_kernels() -> list[tuple[str, str]]:
+    """Source file and name of each kernel that was called in this process: numba made or loaded its code."""
+    functions = [made.py_func for made in _kernels if made.signatures]
+    return [(function.__code__.co_filename, function.__name__) for function in functions]
+
+
 def is_cold() -> bool:
     """Tell whether some kernel will be compiled when it is first called: nothing newer than its source is kept on disk."""
     return any(not made.signatures and not _is_kept(made) for made in _kernels)

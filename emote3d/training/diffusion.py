@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def denoising_loss(
     return diffusion_loss(config.prediction, given, target, alpha, settings.weighted)
 
 
-class DiffusionTask(lightning.LightningModule):
+class DiffusionTask(lightning.LightningModule, ABC):
     """Base of the trainings of face and body: a subclass says what latents and conditions a batch has."""
 
     def __init__(self, denoiser: Denoiser, settings: DiffusionTraining) -> None:
@@ -66,9 +67,9 @@ class DiffusionTask(lightning.LightningModule):
         self.averaged = copy.deepcopy(denoiser).requires_grad_(False).eval()
         self.noise = torch.Generator().manual_seed(settings.seed)
 
+    @abstractmethod
     def latents(self, batch: Any) -> tuple[Float[Tensor, "batch latents latent_d"], Conditions]:
         """The latents of the prior and the conditions of a batch."""
-        raise AssertionError("each training names its latents")
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         """One step on a batch."""

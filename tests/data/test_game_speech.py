@@ -1,11 +1,16 @@
 """Texts of spoken games, from folders laid out as Debian's packages are; where the packages are installed, their sound too."""
 
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emote3d.data import game_speech
-from emote3d.data.game_speech import fillets_texts, tuxpaint_texts
+from emote3d.data.espeak import Espeak, EspeakVoice
+from emote3d.data.game_speech import fillets_clips, fillets_texts, tuxpaint_texts
+from emote3d.data.timed import SPEECH_RATE
+from emote3d.errors import Emote3DError
 
 
 def test_a_stamps_name_is_found_in_its_language(tmp_path: Path):
@@ -38,3 +43,38 @@ def test_russian_stamps_are_aligned(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(game_speech, "tuxpaint_texts", lambda _folder, _language: few)
     clips = list(game_speech.tuxpaint_clips("ru"))
     assert clips and all(clip.entry.timed and len(clip.speech.phone) > 3 for clip in clips)
+
+
+def dialogue(folder: Path, name: str, text: str, samples: np.ndarray) -> None:
+    """One dialogue of the aeroplane's room, as Fish Fillets keeps it."""
+    script, sound = folder / "script" / "airplane", folder / "sound" / "airplane" / "cs"
+    for made in (script, sound):
+        made.mkdir(parents=True, exist_ok=True)
+    with (script / "dialogs_cs.lua").open("a", encoding="utf-8") as file:
+        file.write(f'dialogId("{name}", "font_small", "x")\ndialogStr("{text}")\n')
+    with wave.open(str(sound / f"{name}.ogg"), "wb") as file:
+        file.setparams((1, 2, SPEECH_RATE, len(samples), "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+def test_dialogues_that_nothing_can_be_learned_from_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(game_speech, "FILLETS", tmp_path)
+    dialogue(tmp_path, "a", "Je jich 12.", np.zeros(SPEECH_RATE))
+    dialogue(tmp_path, "b", "Hm", np.zeros(1000))
+    dialogue(tmp_path, "c", "...", np.zeros(SPEECH_RATE))
+    assert list(fillets_clips("cs")) == []
+
+
+def test_dialogues_are_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("pocketsphinx")
+    try:
+        spoken = Espeak().speak("Máma má mísu.", EspeakVoice(language="cs"))
+    except Emote3DError:
+        pytest.skip("espeak-ng is not installed")
+    monkeypatch.setattr(game_speech, "FILLETS", tmp_path)
+    dialogue(tmp_path, "a", "Máma má mísu.", spoken.waveform)
+    (clip,) = fillets_clips("cs")
+    assert (clip.entry.id, clip.entry.split, clip.entry.timed) == ("fillets-airplane_cs_a", "train", True)
+    closed = [float(start) for start, phone in zip(clip.speech.start_s, clip.speech.phone, strict=True) if phone == "m"]
+    truth = [float(start) for start, phone in zip(spoken.start_s, spoken.phone, strict=True) if phone == "m"]
+    assert len(closed) == len(truth) == 4 and np.abs(np.array(closed) - np.array(truth)).max() < 0.08

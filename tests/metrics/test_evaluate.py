@@ -16,7 +16,7 @@ from emote3d.data.timed import build_timed
 from emote3d.errors import Emote3DError
 from emote3d.metrics.evaluation import Evaluation, compare
 from emote3d.metrics.plotting import plot_curves
-from emote3d.metrics.sound import errors_by_phone, loudness_db, onsets_s
+from emote3d.metrics.sound import errors_by_phone, loudness_db, onsets_s, read_phones
 from emote3d.metrics.subjects import Subject, aligned, read_subject
 from emote3d.motion import save_motion
 from emote3d.names import ARKIT_52
@@ -186,6 +186,18 @@ def test_level_and_onsets_of_two_bursts():
 def test_results_join():
     both = Evaluation(figures={"a": 1.0}, fps=30.0) | Evaluation(figures={"b": 2.0}, fps=30.0)
     assert both.figures == {"a": 1, "b": 2}
+
+
+def test_phones_of_a_recording_come_from_its_textgrid(tmp_path: Path):
+    rows = '0\n0.25\n""\n0.25\n1.0\n"M"'
+    head = '"IntervalTier"\n"phones"\n0\n1.0\n2\n'
+    (tmp_path / "a.TextGrid").write_text(head + rows)
+    speech = Speech(waveform=torch.linspace(-1, 1, 16000), sample_rate=16000)
+    clip = read_phones(speech, tmp_path / "a.TextGrid")
+    assert list(clip.phone) == [SILENCE, "m"] and clip.end_s.tolist() == [0.25, 1.0]
+    assert clip.waveform[[0, -1]].tolist() == [-32767, 32767]
+    with pytest.raises(Emote3DError, match="there is no file"):
+        read_phones(speech, tmp_path / "b.TextGrid")
 
 
 def test_errors_go_to_the_phones_in_which_they_happen(tmp_path: Path):

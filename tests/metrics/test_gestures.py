@@ -1,6 +1,7 @@
 """The figures of body motion on motions whose figures are known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from emote3d.body import open_avatar
 from emote3d.body.kinematics import Skeleton
+from emote3d.decoders.face import face_from_arkit
 from emote3d.metrics.gestures import (
     audio_onsets,
     beat_gap,
@@ -19,9 +21,10 @@ from emote3d.metrics.gestures import (
     onset_f1,
     places_of,
     seam_ratio,
+    whole_body,
 )
 from emote3d.names import SMPLX_JOINTS
-from emote3d.records import BodyMotion
+from emote3d.records import BodyMotion, Motion
 
 FPS = 30.0
 FRAMES = 600
@@ -52,6 +55,18 @@ def test_speed_is_that_of_the_joint():
     speed = joint_speed_deg(moving(np.radians(60) * np.arange(90) / FPS), FPS)
     assert speed[SHOULDER] == pytest.approx(60, abs=0.1)
     assert speed[[0, ELBOW, 20, 40]].abs().max() < 1e-3
+
+
+def test_a_turned_head_is_shared_by_neck_and_head():
+    body = moving(np.radians(30) * np.ones(4))
+    face = face_from_arkit(torch.zeros(4, 52))
+    turned = replace(face, neck_axis_angle=torch.tensor([[0.0, 0.4, 0.0]]).repeat(4, 1))
+    joints = whole_body(Motion(face=turned, body=body, fps=FPS)).joints_axis_angle
+    assert torch.allclose(joints[:, [12, 15]], torch.tensor([0.0, 0.2, 0.0]).expand(4, 2, 3), atol=1e-5)
+    assert torch.allclose(joints[:, SHOULDER], body.joints_axis_angle[:, SHOULDER], atol=1e-5)
+    assert joints[:, [0, ELBOW, 22, 40]].abs().max() < 1e-5
+    alone = whole_body(Motion(body=body, fps=FPS))
+    assert torch.allclose(alone.joints_axis_angle, body.joints_axis_angle, atol=1e-5)
 
 
 def test_strokes_are_found_where_they_are(skeleton):

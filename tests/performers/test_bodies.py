@@ -83,6 +83,17 @@ def test_a_face_alone_gets_the_shipped_body(tmp_path):
     assert isinstance(Emote3D.from_pretrained(tmp_path).body, OpenBody)
 
 
+def test_the_rhythm_that_the_face_heard_is_not_measured_again(speech: Speech):
+    engine = Emote3D.from_pretrained()
+    assert isinstance(engine.body, OpenBody)
+    heard = engine.face.listen(speech)
+    given, measured = engine.body.listen(speech, heard), engine.body.listen(speech)
+    assert given is heard.rhythm and given is not measured
+    assert torch.equal(given.features, measured.features) and torch.equal(given.accents, measured.accents)
+    half = Speech(waveform=speech.waveform[: len(speech.waveform) // 2], sample_rate=speech.sample_rate)
+    assert len(engine.body.listen(half, heard).loudness) == round(half.duration_s * 30)
+
+
 class Directed:
     """The shipped body, which heard a recording once."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from emote3d.errors import Emote3DError
 from emote3d.names import ARKIT_52, SMPLX_JOINTS
-from emote3d.stream.outputs import LiveLinkOutput, parse_address, vmc_body_bundle, vmc_bundles
+from emote3d.stream.outputs import LiveLinkOutput, VmcOutput, parse_address, vmc_body_bundle, vmc_bundles
 
 ROW = np.linspace(0, 1, 64, dtype=np.float32)
 
@@ -49,6 +49,23 @@ def test_vmc_bundles_carry_every_shape_and_the_head():
     head = told["/VMC/Ext/Bone/PosHead"]
     assert sum(value**2 for value in head[4:]) == pytest.approx(1)
     assert head[4] > 0 and head[5] < 0 and head[6] < 0
+
+
+def test_vmc_bundles_arrive_and_a_closed_socket_sends_no_more():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        output = VmcOutput(f"127.0.0.1:{receiver.getsockname()[1]}")
+        output.send(30, ROW)
+        assert [receiver.recv(8192) for _ in range(2)] == [bundle.dgram for bundle in vmc_bundles(30, ROW)]
+        body = np.linspace(-1, 1, 168, dtype=np.float32)
+        output.send_body(30, body)
+        assert receiver.recv(8192) == vmc_body_bundle(body).dgram
+        output.close()
+        output.send(31, ROW)
+        receiver.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            receiver.recv(8192)
 
 
 def test_a_vmc_body_moves_spine_arms_and_fingers_alone():

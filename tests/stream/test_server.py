@@ -74,6 +74,32 @@ def test_a_client_gets_what_a_stream_gives(tiny: LiveModel, demo: Speech):
     assert server.metrics.values["frames_total"] == 45
 
 
+def test_a_client_redirects_and_begins_anew(tiny: LiveModel, demo: Speech):
+    second = pcm(demo, 1.0)
+    with Stream(tiny, Direction(), seed=4) as stream:
+        expected = [[*stream.feed(second), stream.flush()]]
+        stream.direct(Direction(emotion="anger", intensity=1.2))
+        expected.append([*stream.feed(second), stream.flush()])
+
+    async def use(server: LiveServer, url: str) -> None:
+        async with connect(url, seed=4) as client:
+            calm = await client.perform(second)
+            await client.direct(emotion="anger", intensity=1.2)
+            angry = await client.perform(second)
+            for got, motions in zip((calm, angry), expected, strict=True):
+                wanted = np.concatenate([protocol.rows_of(motion) for motion in motions])
+                assert np.array_equal(np.concatenate([rows for _, rows in got]), wanted)
+            await client.send(second[:16000])
+            await client.reset()
+            last = await client.perform(second)
+            assert last[-1][0] + len(last[-1][1]) == 30  # the half second before the barge-in is forgotten
+            await client.direct(emotion="joyless")
+            with pytest.raises(Emote3DError, match="joyless"):
+                await client.perform(second)
+
+    serving(tiny, use, limits=Limits(sessions=3, idle_s=30.0))
+
+
 def test_json_frames_carry_the_same_numbers(tiny: LiveModel, demo: Speech):
     async def use(server: LiveServer, url: str) -> None:
         async with aiohttp.ClientSession() as http, http.ws_connect(url + "/v1/stream") as ws:

@@ -9,7 +9,7 @@ from emote3d.errors import Emote3DError
 from emote3d.names import ARKIT_52
 from emote3d.records import Motion, Speech
 from emote3d.stream.model import LiveModel
-from emote3d.stream.session import Stream
+from emote3d.stream.session import Latency, Stream
 
 FIELDS = ("expression", "jaw_axis_angle", "neck_axis_angle", "eyes_axis_angle")
 
@@ -91,6 +91,12 @@ def test_an_endless_feed_neither_drifts_nor_grows(tiny: LiveModel):
     assert max(held[24:]) <= max(held[14:24])
     offset_s = [stream.timing.samples_for(k) / 16000 - k / 30 for k in (0, 54000, 54_000_000)]
     assert max(offset_s) - min(offset_s) < 1e-9
+
+
+def test_the_lag_of_a_frame_is_the_sum_of_its_terms():
+    terms = {"look_ahead_ms": 76.0, "hop_ms": 33.0, "compute_ms": 4.0, "smoothing_ms": 2.0}
+    elsewhere = {"direction_ms": 400.0, "body_look_ahead_ms": 1500.0, "body_compute_ms": 90.0}
+    assert Latency(**terms, **elsewhere).total_ms == 115.0
 
 
 def test_a_new_direction_comes_smoothly_and_soon(tiny: LiveModel, demo: Speech):

@@ -26,7 +26,7 @@ from emote3d.training.clip_batches import ClipSource, FaceBatch, derangement
 from emote3d.training.emote import EmoteNet, EmoteTask, exchanged
 from emote3d.training.faces import FacePoser, directions_apart, masked_vertex_error
 from emote3d.training.flint import FlintTask
-from emote3d.training.perceptual import Perceivers, choose_lip_reader
+from emote3d.training.perceptual import Perceivers, choose_emotion_net, choose_lip_reader
 from emote3d.training.settings import EmoteTraining, FlintTraining
 from training.face_sets import REC, TINY_WAV2VEC, write_flame, write_mead, write_wav2vec
 
@@ -186,6 +186,23 @@ def test_a_users_torchscript_reads_lips_from_pictures(source: ClipSource, place:
     assert reader.sight == "mouth"
     assert reader.read(torch.rand(2, 3, 96, 96)).shape == (2, 3, 36)
     assert choose_lip_reader(None).sight == "landmarks"
+
+
+def test_a_users_torchscript_feels_the_frames_that_count(place: Path):
+    class Frames(torch.nn.Module):
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            return seen.flatten(2)
+
+    class Whole(torch.nn.Module):
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            return seen.flatten(1)
+
+    seen = torch.tensor([[[[1.0, 2.0]], [[3.0, 6.0]], [[9.0, 9.0]]]])
+    for net, felt in ((Frames(), [[2.0, 4.0]]), (Whole(), [[1.0, 2.0, 3.0, 6.0, 9.0, 9.0]])):
+        torch.jit.script(net).save(str(place / "feel.pt"))
+        chosen = choose_emotion_net(place / "feel.pt")
+        assert chosen.sight == "face"
+        assert chosen.feel(seen, torch.tensor([[True, True, False]])).tolist() == felt
 
 
 def _arguments(place: Path, runs: Path, *extra: str) -> list[str]:

@@ -16,16 +16,18 @@ from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_cli
 from emote3d.data.timed import build_timed
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import LiveRegressionConfig, RegressionConfig
-from emote3d.prior.flint import FlintConfig, LiveFlintConfig
+from emote3d.prior.flint import FlintConfig, LiveFlintConfig, MotionVAE
 from emote3d.stream.model import LiveModel
 from emote3d.training.face import CONDITION_D, FaceTraining
+from emote3d.training.face_denoiser import ActedWindows, act_windows
 from emote3d.training.live import LiveTraining
 from emote3d.training.run import Schedule
-from emote3d.training.tape import Tape, disturb, in_room, times_on_tape
+from emote3d.training.tape import FPS, Tape, disturb, in_room, times_on_tape
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import train_face  # noqa: E402  # pyright: ignore[reportMissingImports]
+import train_face_denoiser  # noqa: E402  # pyright: ignore[reportMissingImports]
 import train_live  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
@@ -115,3 +117,23 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     speech = load_speech(DEMO)
     motion = Emote3D.from_pretrained(out).animate((speech.waveform.numpy()[:32000], 16000), Direction(emotion="happy"))
     assert motion.frames == 60
+    drawn = train_face_denoiser.Options(
+        tape=tape, runs=tmp_path / "denoiser", checkpoint=out, windows=3, d=16, layers=3, steps=4, batch=2
+    )
+    train_face_denoiser.main(drawn)
+    engine = Emote3D.from_pretrained(out)
+    faces = [engine.animate((speech.waveform.numpy()[:32000], 16000), Direction(sample=True), seed=n) for n in (1, 2)]
+    first, second = (one.face.expression for one in faces if one.face is not None)
+    assert first.isfinite().all() and first.shape == (60, 52) and not torch.equal(first, second)
+
+
+def test_the_teacher_acts_windows_by_their_seed(tape: Path):
+    torch.manual_seed(0)
+    prior = MotionVAE(FlintConfig(channels=CHANNELS, d=16, stages=2, heads=2, feedforward_d=16)).eval()
+    first, again, other = (act_windows(tape, prior, ActedWindows(seed=n, windows=2, seconds=4)) for n in (0, 0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first.expected, other.expected)
+    latents = 4 * FPS // prior.config.frames_per_latent
+    assert first.expected.shape == first.departure.shape == (2, latents, 16)
+    assert first.emotion.shape == (2, 4 * FPS, 8) and 0 < first.emotion.sum(dim=2).max() <= 1.5
+    assert 0 < first.departure.abs().mean() < first.expected.abs().mean()  # whims of stress are the smaller part
