@@ -1,6 +1,7 @@
 """Many recordings at once: what fails fails alone, what is done is not done again, and engines agree."""
 
 import csv
+import importlib.util
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emote3d.batch.engines import by_ray
 from emote3d.batch.manifest import Asked, direction_of, read_manifest
 from emote3d.errors import Emote3DError
 
@@ -106,6 +108,13 @@ def test_ray_gives_the_same_files(tmp_path: Path):
         assert done.returncode == 0, done.stderr
     for name in ("a.npz", "a.csv", "b.npz", "b.csv"):
         assert (tmp_path / "local" / name).read_bytes() == (tmp_path / "ray" / name).read_bytes()
+
+
+def test_ray_that_is_missing_is_said(tmp_path: Path):
+    if importlib.util.find_spec("ray"):
+        pytest.skip("ray is installed")
+    with pytest.raises(Emote3DError, match=r"needs Ray: pip install 'emote3d\[ray\]'"):
+        next(by_ray([], 1))
 
 
 def test_settings_of_a_line(tmp_path: Path):

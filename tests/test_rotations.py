@@ -99,3 +99,13 @@ def test_gradients(scale: float) -> None:
 def test_no_batch_and_empty_batch() -> None:
     assert rot.matrix_to_axis_angle(torch.eye(3)).tolist() == [0, 0, 0]
     assert rot.axis_angle_to_rot6d(torch.zeros(0, 55, 3)).shape == (0, 55, 6)
+
+
+@given(vectors, scales)
+def test_a_turn_keeps_the_quaternions_sign(values: np.ndarray, scale: float) -> None:
+    wxyz = rot.axis_angle_to_quaternion(torch.from_numpy(values * scale))
+    for sign in (1, -1):
+        turn = rot.quaternion_to_turn(sign * wxyz)
+        turned = wxyz[..., 1:].norm(dim=-1) > 1e-6  # a whole turn has no axis
+        close(rot.axis_angle_to_quaternion(turn)[turned], (sign * wxyz)[turned].numpy(), 1e-6)
+        assert (turn.norm(dim=-1) <= 2 * np.pi + 1e-9).all()

@@ -1,26 +1,30 @@
+import pytest
 import torch
 
-from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, resample_features
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LiveEncoderConfig, resample_features
 from emote3d.audio.hearing import hear, in_windows, log_mel
 from emote3d.records import Speech
 
 TINY = CompactEncoderConfig(mels=8, d=8, dilations=(1, 2))
 
 
-def _encoder() -> CompactEncoder:
+def _encoder(config: CompactEncoderConfig = TINY) -> CompactEncoder:
     torch.manual_seed(0)
-    encoder = CompactEncoder(TINY).eval().requires_grad_(False)
+    encoder = CompactEncoder(config).eval().requires_grad_(False)
     encoder.log_mel.fill_filters()
     return encoder
 
 
-def test_windows_join_to_the_same_as_one_pass():
-    encoder = _encoder()
+@pytest.mark.parametrize(
+    "config", [TINY, LiveEncoderConfig(mels=8, d=8, dilations=(1, 2), taps_after=(1, 0))], ids=["both", "live"]
+)
+def test_windows_join_to_the_same_as_one_pass(config: CompactEncoderConfig):
+    encoder = _encoder(config)
     speech = Speech(waveform=0.1 * torch.randn(16000 * 75), sample_rate=16000)
     mel = log_mel(encoder, speech)
     whole = encoder.log_mel(speech.waveform[None])[0]
     assert torch.allclose(mel - mel.mean(), (whole - whole.mean())[: len(mel)], atol=1e-4)
-    context = int(TINY.context_s * TINY.feature_rate) + 1
+    context = int(config.context_s * config.feature_rate) + 1
     joined = in_windows(lambda part: encoder(part[None])[0], mel, 2, context)
     assert torch.allclose(joined, encoder(mel[None])[0][: len(joined)], atol=1e-4)
 

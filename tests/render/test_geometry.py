@@ -1,6 +1,7 @@
 import numpy as np
 
 from emote3d.render.geometry import prepare, vertex_normals
+from emote3d.render.shading import encoded
 
 
 def test_normals_match_a_slow_twin(head):
@@ -25,3 +26,11 @@ def test_corners_have_one_material_each(head):
         assert (np.ptp(geometry.gloss[triangles], axis=1) == 0).all()
     corners = geometry.corners(vertices_m)
     np.testing.assert_array_equal(corners[:, :3], vertices_m[geometry.corner_verts])
+
+
+def test_the_tone_curve_is_near_film():
+    light = np.linspace(0, 4, 200)
+    film = 1 - np.exp(-1.35 * light)
+    srgb = np.where(film <= 0.0031308, 12.92 * film, 1.055 * film ** (1 / 2.4) - 0.055)
+    assert np.abs(encoded(light) - srgb).max() < 0.03
+    assert encoded(np.zeros(1)) == 0 and (np.diff(encoded(light[light < 2])) > 0).all()

@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import numpy as np
@@ -20,6 +21,7 @@ from emote3d.stream.server import protocol
 from emote3d.stream.server.app import Limits, LiveServer, check_exposure, is_local, make_app, start_server
 from emote3d.stream.server.pace import Pace
 from emote3d.stream.session import Stream
+from stream.listening import listening
 
 QUICK = Limits(sessions=3, connections=40, message_bytes=65536, idle_s=1.2, hello_s=1.0, send_s=0.5, heartbeat_s=0.6)
 Use = Callable[[LiveServer, str], Awaitable[None]]
@@ -353,6 +355,46 @@ def test_bodies_come_beside_the_faces(tiny: LiveModel, demo: Speech, maker: Body
 
     one = Limits(sessions=3, bodies=1, idle_s=30.0)
     serving(tiny, use, limits=one, body=maker)
+
+
+def test_what_fails_inside_is_reported_and_ends_that_session_alone(
+    tiny: LiveModel, demo: Speech, capsys: pytest.CaptureFixture[str]
+):
+    def broken() -> BodyMaker:
+        raise ZeroDivisionError("no legs")
+
+    async def main() -> None:
+        server = LiveServer(tiny, limits=Limits(sessions=3, idle_s=30.0), body=broken)
+        runner, port = await start_server(make_app(server, local=True), "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{port}"
+        code, _ = await raw(url, json.dumps({"type": "start", "body": True}))
+        assert code == 1011
+        async with connect(url) as client:
+            assert len(await client.perform(pcm(demo, 0.5))) > 0
+        await runner.cleanup()
+
+    asyncio.run(main())
+    assert capsys.readouterr().err == "emote3d: a session failed: ZeroDivisionError: no legs\n"
+
+
+def test_the_verb_serves_those_who_know_the_token(demo: Speech, tmp_path: Path):
+    (tmp_path / "token").write_text("a-long-secret\n")
+
+    async def use(url: str, receiver: socket.socket) -> None:
+        with pytest.raises(Emote3DError, match="refused"):
+            async with connect(url, token="wrong-secret"):
+                pass
+        async with connect(url, token="a-long-secret") as client:
+            frames = await client.perform(pcm(demo, 0.5))
+        assert sum(len(rows) for _, rows in frames) == 15
+        assert receiver.recv(2048)[:5] == struct.pack("<i", 6) + b"$"
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        live_link = f"127.0.0.1:{receiver.getsockname()[1]}"
+        with listening("serve", "--token-file", str(tmp_path / "token"), "--live-link", live_link) as url:
+            asyncio.run(use(url, receiver))
 
 
 def test_a_server_without_bodies_says_so(tiny: LiveModel):

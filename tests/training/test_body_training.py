@@ -102,6 +102,19 @@ def test_a_stopped_training_goes_on(tmp_path: Path):
         assert torch.allclose(parts.state_dict()[name], tensor, atol=1e-6), name
 
 
+def test_a_stopped_prior_goes_on(tmp_path: Path):
+    def trained(steps: tuple[int, ...], runs: Path) -> BodyPriorTask:
+        for stop in steps:
+            task = BodyPriorTask(new_prior(), BodyPriorTraining(steps=4))
+            fit_batches(task, Constant(), runs, steps=stop, seed=0)
+        return task
+
+    whole, parts = trained((4,), tmp_path / "whole"), trained((2, 4), tmp_path / "parts")
+    assert torch.equal(whole.noise.get_state(), parts.noise.get_state())
+    for name, tensor in whole.state_dict().items():
+        assert torch.allclose(parts.state_dict()[name], tensor, atol=1e-6), name
+
+
 class Constant:
     """The same batch for ever."""
 
