@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -23,12 +24,15 @@ from emote3d.stream.server.pace import Pace
 from emote3d.stream.session import Stream
 from stream.listening import listening
 
-QUICK = Limits(sessions=3, connections=40, message_bytes=65536, idle_s=1.2, hello_s=1.0, send_s=0.5, heartbeat_s=0.6)
+PATIENT = Limits(
+    sessions=3, connections=40, message_bytes=65536, idle_s=30.0, hello_s=10.0, send_s=0.5, heartbeat_s=30.0
+)
+QUICK = replace(PATIENT, idle_s=1.2, hello_s=1.0)
 Use = Callable[[LiveServer, str], Awaitable[None]]
 
 
 def serving(
-    model: LiveModel, use: Use, token: str = "", limits: Limits = QUICK, body: BodyMaker | None = None
+    model: LiveModel, use: Use, token: str = "", limits: Limits = PATIENT, body: BodyMaker | None = None
 ) -> LiveServer:
     server = LiveServer(model, token=token, limits=limits, body=None if body is None else lambda: body)
 
@@ -99,7 +103,7 @@ def test_a_client_redirects_and_begins_anew(tiny: LiveModel, demo: Speech):
             with pytest.raises(Emote3DError, match="joyless"):
                 await client.perform(second)
 
-    serving(tiny, use, limits=Limits(sessions=3, idle_s=30.0))
+    serving(tiny, use)
 
 
 def test_json_frames_carry_the_same_numbers(tiny: LiveModel, demo: Speech):
@@ -198,7 +202,7 @@ def test_idle_clients_are_let_go(tiny: LiveModel):
         (silent, _), (started, _) = await asyncio.gather(raw(url), raw(url, START))
         assert silent == started == protocol.IDLE
 
-    serving(tiny, use)
+    serving(tiny, use, limits=QUICK)
 
 
 def test_killed_half_open_and_quick_clients_leave_nothing_behind(tiny: LiveModel, demo: Speech):
@@ -225,7 +229,7 @@ def test_killed_half_open_and_quick_clients_leave_nothing_behind(tiny: LiveModel
                         break
                 assert (await raw_health(url))["connections"] <= 1
 
-    serving(tiny, use)
+    serving(tiny, use, limits=replace(PATIENT, heartbeat_s=0.6))
 
 
 def test_a_client_that_never_reads_is_let_go_and_holds_up_nobody(tiny: LiveModel, demo: Speech):
@@ -364,7 +368,7 @@ def test_what_fails_inside_is_reported_and_ends_that_session_alone(
         raise ZeroDivisionError("no legs")
 
     async def main() -> None:
-        server = LiveServer(tiny, limits=Limits(sessions=3, idle_s=30.0), body=broken)
+        server = LiveServer(tiny, limits=PATIENT, body=broken)
         runner, port = await start_server(make_app(server, local=True), "127.0.0.1", 0)
         url = f"http://127.0.0.1:{port}"
         code, _ = await raw(url, json.dumps({"type": "start", "body": True}))
