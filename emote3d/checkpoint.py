@@ -67,7 +67,7 @@ def load_component(folder: str | Path, cls: type[ModuleT], config_cls: type[Conf
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise Emote3DError(f"there is no checkpoint folder {folder}")
+        raise Emote3DError(f"there is no checkpoint folder {folder}; expected one with {', '.join(sorted(_MEMBERS))}")
     missing = sorted(name for name in _MEMBERS if not (folder / name).is_file())
     if missing:
         raise Emote3DError(f"checkpoint {folder} is incomplete: {', '.join(missing)} missing; copy it again")
@@ -130,7 +130,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Emote3DError(f"{path} is not valid JSON ({error}); copy the checkpoint again") from error
     if not isinstance(value, dict):
-        raise Emote3DError(f"{path}: expected a JSON object, got {type(value).__name__}")
+        raise Emote3DError(f"{path}: expected a JSON object, got {type(value).__name__}; copy the checkpoint again")
     return value
 
 
@@ -156,7 +156,9 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
     try:
         state = load_file(folder / _WEIGHTS)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise Emote3DError(f"checkpoint {folder} cannot be used: {_WEIGHTS} is damaged ({error})") from error
+        raise Emote3DError(
+            f"checkpoint {folder} cannot be used: {_WEIGHTS} is damaged ({error}); copy it again"
+        ) from error
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 

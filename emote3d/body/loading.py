@@ -82,15 +82,17 @@ class _File:
 
 def _open(path: Path) -> _File:
     if not path.is_file():
-        raise Emote3DError(f"there is no body model file {path}")
+        raise Emote3DError(f"there is no body model file {path}; expected FLAME's .pkl or SMPL-X' .npz, which you hold")
     if path.suffix == ".npz":
         return _File(path, load_npz(path))
     if path.suffix != ".pkl":
-        raise Emote3DError(f"{path}: expected a body model as .npz or .pkl")
+        raise Emote3DError(f"{path}: expected a body model as .npz or .pkl, got '{path.suffix}'")
     with path.open("rb") as stream:
         content = load_pickle(stream, str(path))
     if not isinstance(content, dict):
-        raise Emote3DError(f"{path}: expected a dictionary of arrays, got {type(content).__name__}")
+        raise Emote3DError(
+            f"{path}: expected a dictionary of arrays, got {type(content).__name__}; give the model's own file"
+        )
     return _File(path, {str(key): lambda value=value: value for key, value in content.items()})
 
 
@@ -99,7 +101,9 @@ def _kind(file: _File) -> tuple[str, ...]:
     needed = ("v_template", "f", "weights", "J_regressor", "kintree_table", "shapedirs", "posedirs")
     missing = [key for key in needed if not file.has(key)]
     if missing:
-        raise Emote3DError(f"{file.path} is no FLAME or SMPL-X model: {', '.join(missing)} missing")
+        raise Emote3DError(
+            f"{file.path} is no FLAME or SMPL-X model: {', '.join(missing)} missing; docs/new-body-model.md lists the members"
+        )
     joints = np.atleast_1d(file.array("kintree_table")).shape[-1]
     if joints not in (len(FLAME_JOINTS), len(SMPLX_JOINTS)):
         kind = _OTHER_MODELS.get(joints, "unknown")
@@ -110,7 +114,10 @@ def _kind(file: _File) -> tuple[str, ...]:
             f"{file.path} has the format version {file.array('format_version')}, this program reads {FORMAT_VERSION}"
         )
     if file.has("joint_names") and tuple(map(str, file.array("joint_names"))) != names:
-        raise Emote3DError(f"{file.path}: its joints are not in the order of {'FLAME' if joints == 5 else 'SMPL-X'}")
+        kind = "FLAME" if joints == len(FLAME_JOINTS) else "SMPL-X"
+        raise Emote3DError(
+            f"{file.path}: expected joint_names in the order of {kind}, got another; write them in that order"
+        )
     return names
 
 
@@ -213,7 +220,9 @@ def _parents(file: _File) -> tuple[int, ...]:
     parents = [int(parent) for parent in table[0].astype(np.int64)]
     parents[0] = -1
     if any(not 0 <= parent < joint for joint, parent in enumerate(parents) if joint):
-        raise Emote3DError(f"{file.path}: kintree_table does not list parents before their children")
+        raise Emote3DError(
+            f"{file.path}: expected parents before their children in kintree_table, got {parents}; sort the joints"
+        )
     return tuple(parents)
 
 

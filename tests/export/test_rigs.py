@@ -134,6 +134,8 @@ def test_mixamo_bones_go_where_smplx_joints_go(
     motion = Motion(body=gesture, fps=30.0)
     rigged = animate_glb(source, motion, tmp_path / "out.glb")
     assert rigged.bones_rig == "mixamo" and len(rigged.bones) == len(bones) and rigged.shapes == ()
+    counts = {"shapes": 0, "bones": len(bones), "unmoved_shapes": []}
+    assert rigged.facts() == {"shapes_rig": rigged.shapes_rig, "bones_rig": "mixamo", **counts}
     tracks = tracks_of(tmp_path / "out.glb")
     wanted_m = motion.joint_positions(open_avatar())
     for frame in (0, 11):
