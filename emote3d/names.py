@@ -34,3 +34,6 @@ FLAME_JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 
 OCULUS_VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
 """The 15 visemes of Oculus (Meta) LipSync in its order; morph targets are called `viseme_sil`, `viseme_PP` and so on."""
+
+LIPS = ("shut", "tucked", "apart")
+"""What a phone may want of the lips: shut (p, b, m), the lower one tucked under the teeth (f, v), apart (all others but w and pauses)."""

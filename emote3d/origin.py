@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from emote3d.errors import Emote3DError
-from emote3d.names import EMOTIONS
+from emote3d.names import EMOTIONS, LIPS
 from emote3d.records import Origin
 
 _PREFIX = "origin_"
@@ -22,7 +22,7 @@ def origin_members(origin: Origin) -> dict[str, np.ndarray]:
         "voice": origin.voice.numpy(),
         "loudness": origin.loudness.numpy(),
         "accents": origin.accents.numpy(),
-        "closures": origin.closures.numpy(),
+        "contacts": origin.contacts.numpy(),
         "style": origin.style.numpy(),
         "frame_rate": np.array(origin.frame_rate),
         "duration_s": np.array(origin.duration_s),
@@ -36,7 +36,7 @@ def origin_members(origin: Origin) -> dict[str, np.ndarray]:
 
 
 def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> Origin | None:
-    """Read what `origin_members` stored; None where a file has none. Older files have neither accents nor closures.
+    """Read what `origin_members` stored; None where a file has none. Older files have neither accents nor contacts.
 
     Raises:
         Emote3DError: some of it is missing, misshapen or not finite.
@@ -47,12 +47,17 @@ def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> O
         content, voice, loudness = (_floats(arrays, name) for name in ("content", "voice", "loudness"))
         words = tuple(str(word) for word in arrays[_PREFIX + "words"])
         times = _floats(arrays, "word_times_s").reshape(len(words), 2)
-        accents, closures = (
-            _floats(arrays, name) if _PREFIX + name in arrays else torch.zeros_like(loudness)
-            for name in ("accents", "closures")
+        accents, contacts = (
+            _floats(arrays, name) if _PREFIX + name in arrays else none
+            for name, none in (
+                ("accents", torch.zeros_like(loudness)),
+                ("contacts", torch.zeros(len(loudness), len(LIPS))),
+            )
         )
         fits = content.ndim == 2 and voice.shape == (len(content), len(EMOTIONS))
-        fits = fits and loudness.shape == accents.shape == closures.shape == (len(content),)
+        fits = (
+            fits and loudness.shape == accents.shape == (len(content),) and contacts.shape == (len(content), len(LIPS))
+        )
         if not fits or not len(content):
             raise ValueError(
                 f"content {tuple(content.shape)}, voice {tuple(voice.shape)}, loudness {tuple(loudness.shape)}, accents {tuple(accents.shape)}"
@@ -62,7 +67,7 @@ def origin_from_members(arrays: Mapping[str, np.ndarray], path: str | Path) -> O
             voice=voice,
             loudness=loudness,
             accents=accents,
-            closures=closures,
+            contacts=contacts,
             style=_floats(arrays, "style").reshape(-1),
             frame_rate=_number(arrays, "frame_rate", 1, 1000),
             duration_s=_number(arrays, "duration_s", 0, 1e6),

@@ -120,12 +120,12 @@ class Origin:
     """0 (silence) to 1 (the level of the speech)."""
     accents: Float[Tensor, "latent_rows"]
     """Prominence of an accented syllable in the frame where it is loudest, 0 elsewhere."""
-    closures: Float[Tensor, "latent_rows"]
-    """1 where the voice asks for shut lips, 0 elsewhere."""
+    contacts: Float[Tensor, "latent_rows 3"]
+    """1 where the voice asks for shut lips, for a tucked lower lip, for parted lips; 0 elsewhere."""
     style: Float[Tensor, "style_d"]
     """The average style."""
     frame_rate: float
-    """Rows per second of content, voice, loudness, accents and closures."""
+    """Rows per second of content, voice, loudness, accents and contacts."""
     duration_s: float
     """Length of the recording."""
     seed: int

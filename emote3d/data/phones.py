@@ -79,6 +79,16 @@ class Phone:
         """Whether it can be the nucleus of a syllable."""
         return self.manner == "vowel"
 
+    @property
+    def needs_open_mouth(self) -> bool:
+        """Whether shut lips are a fault in it: in all but pauses, p, b, m, f, v and w."""
+        return (
+            self.manner != "silence"
+            and self.lip_closure != 1
+            and not self.labiodental
+            and self.symbol not in ("w", "ʍ")
+        )
+
 
 _VOWELS: Final = """
 i 0 0 0|y 0 0 1|ɨ 0 .5 0|ʉ 0 .5 1|ɯ 0 1 0|u 0 1 1|ɪ .2 .15 0|ʏ .2 .15 .8|ʊ .2 .85 .8|e .33 0 0

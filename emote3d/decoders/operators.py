@@ -42,7 +42,7 @@ _SLITS = {"mouthSmile": 0.03, "mouthDimple": 0.01}
 """`mouthClose` that shuts the slit beside the middle which a corner that is pulled more than the other leaves, per unit of the difference."""
 _SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
-_SLOW_S = {"mouthRoll": 0.042, "mouthPress": 0.06, "mouthLowerDown": 0.1}
+_SLOW_S = {"mouthRoll": 0.06, "mouthPress": 0.06, "mouthLowerDown": 0.1}
 """Widths for what people move more slowly than that (set on the training parts of FACEGOOD)."""
 _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""
@@ -52,6 +52,18 @@ _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 _SMOOTHED_AT_ONCE = 2048
 """Frames: a convolution takes memory by its length."""
+_PARTED = 0.17
+"""Share of the clip's 95th percentile of the lip gap that lips keep in sounds that need an open mouth."""
+_TUCKED_SHAPES = {
+    "mouthClose": 0.0,
+    "mouthRollLower": 0.7,
+    "mouthFunnel": 0.0,
+    "mouthPressLeft": 0.0,
+    "mouthPressRight": 0.0,
+}
+"""The lips in f and v, as the teacher has them (`data/acting.py`)."""
+_TUCKED_JAW = (0.05, 0.14)
+"""Least and most opening of the jaw in them."""
 Channels = Float[Tensor, "frames 64"]
 Frames = Float[Tensor, "frames"]
 
@@ -76,6 +88,8 @@ _LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
 _RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
 _JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
 _GAP = torch.tensor([LIP_GAP_MM.get(name, 0.0) for name in ARKIT_52])
+_TUCKED = torch.tensor([_TUCKED_SHAPES.get(name, 0.0) for name in ARKIT_52] + [0.0] * (CHANNELS - len(ARKIT_52)))
+_TUCKS = torch.tensor([name in _TUCKED_SHAPES for name in ARKIT_52] + [False] * (CHANNELS - len(ARKIT_52)))
 _PARTING = _GAP.clone()
 _PARTING[[_JAW_OPEN, _MOUTH_CLOSE]] = 0.0
 _SIDES = [[ARKIT_52.index(name + side) for name in _SLITS] for side in ("Left", "Right")]
@@ -184,18 +198,49 @@ def _kept(shapes: Float[Tensor, "frames 52"], allowed: Frames) -> Frames:
     return ((allowed - (shapes @ _GAP - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
 
 
-def shut(channels: Channels, closures: Frames, fps: float) -> Channels:
-    """Bring the lips together where `closures` is 1, with an approach and a release of about a frame.
+def touch(channels: Channels, contacts: Float[Tensor, "frames lips"], fps: float) -> Channels:
+    """Let the lips do what the phones need (`names.LIPS`): be shut, have the lower one tucked, be apart."""
+    shut, tucked, apart = contacts.unbind(dim=1)
+    return _part(_tuck(_shut(channels, shut, fps), tucked, fps), apart)
+
+
+def _shut(channels: Channels, where: Frames, fps: float) -> Channels:
+    """Bring the lips together, with an approach and a release of about a frame.
 
     `mouthClose` does it; what else parts the lips gives way slowly, as it moves.
     """
-    hold = torch.maximum(closures, _gaussian(closures[:, None], _APPROACH_FRAMES)[:, 0])
-    yielding = _gaussian(closures[:, None], _SLOW_S["mouthLowerDown"] * fps)
+    hold = torch.maximum(where, _gaussian(where[:, None], _APPROACH_FRAMES)[:, 0])
+    yielding = _gaussian(where[:, None], _SLOW_S["mouthLowerDown"] * fps)
     out = channels.clone()
     shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
     shapes = torch.where(_PARTING > 0, shapes * (1 - yielding), shapes)
     shapes[:, _MOUTH_CLOSE] += hold * (shapes @ _GAP).clamp(min=0) / _GAP[_JAW_OPEN]
     out[:, : len(ARKIT_52)] = shapes
+    return out
+
+
+def _tuck(channels: Channels, where: Frames, fps: float) -> Channels:
+    """Draw the lower lip in under the upper teeth, each shape as slowly as it moves; the jaw is opened no further than shows them."""
+    reached = torch.nn.functional.max_pool1d(where[None], 3, 1, 1)[0][:, None]
+    tucked = torch.where(_TUCKS, _TUCKED, channels)
+    tucked[:, _JAW_OPEN] = channels[:, _JAW_OPEN].clamp(*_TUCKED_JAW)
+    out = torch.lerp(channels, tucked, _gaussian(reached, _SETTLED_S * fps))
+    for moves, width_s in _WIDTHS_S:
+        out = torch.where(moves, torch.lerp(channels, tucked, _gaussian(reached, width_s * fps)), out)
+    out[:, JAW.start] = channels[:, JAW.start] + JAW_OPEN_RAD * (out[:, _JAW_OPEN] - channels[:, _JAW_OPEN])
+    return out
+
+
+def _part(channels: Channels, where: Frames) -> Channels:
+    """Keep the lips a little apart, by less `mouthClose` and then by the jaw."""
+    gap = lip_gap_mm(channels)
+    missing = where * (_PARTED * torch.quantile(gap, 0.95) - gap).clamp(min=0) / _GAP[_JAW_OPEN]
+    out = channels.clone()
+    close = out[:, _MOUTH_CLOSE].clamp(0, 1)
+    out[:, _MOUTH_CLOSE] = (close - missing).clamp(min=0)
+    jaw = (missing - close).clamp(min=0)
+    out[:, _JAW_OPEN] += jaw
+    out[:, JAW.start] += JAW_OPEN_RAD * jaw
     return out
 
 

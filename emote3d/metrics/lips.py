@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float
 
-from emote3d.data.phones import PHONES, Phone
+from emote3d.data.phones import PHONES
 from emote3d.data.timed import TimedSpeech
 from emote3d.metrics.curves import best_lag
 
@@ -18,8 +18,6 @@ REACH_FRAMES = 2
 """Frames before and after a phone in which its closure still counts."""
 TIMING_REACH_S = 0.25
 """How far from a phone's middle the middle of its closure is looked for."""
-_MAY_CLOSE = ("w", "ʍ")
-"""Beside p, b, m and f, v: phones in which nearly closed lips are no fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +119,7 @@ def lip_report(
             if teeth_on_lip is not None:
                 counts["lip_teeth"] += 1
                 counts["on_teeth"] += _any(teeth_on_lip, first - 1, last + 1)
-        elif _must_be_open(phone):
+        elif phone.needs_open_mouth:
             counts["other_frames"] += len(closed[first : last + 1])
             counts["closed_other_frames"] += int(closed[first : last + 1].sum())
         if phone.is_vowel and phone.openness >= 0.6 and first <= last:
@@ -135,10 +133,6 @@ def lip_report(
 
 def _any(frames: Bool[np.ndarray, "frames"], first: int, last: int) -> bool:
     return bool(frames[max(0, first) : last + 1].any())
-
-
-def _must_be_open(phone: Phone) -> bool:
-    return phone.manner != "silence" and phone.symbol not in _MAY_CLOSE
 
 
 def timing_errors(closed: Bool[np.ndarray, "frames"], clip: TimedSpeech, fps: float) -> tuple[float, ...]:

@@ -63,12 +63,13 @@ def directed_channels(
     neutral_feeling[:, 0] = 1.0
 
     def performed(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
-        return operators.settle(decode(direct(heard.latents, feeling, timeline.style())), fps)
+        decoded = decode(direct(heard.latents, feeling, timeline.style()))
+        return operators.touch(operators.settle(decoded, fps), heard.contacts, fps)
 
     def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
         return performed(feeling) if feeling[:, 1:].any() else neutral
 
-    neutral = operators.shut(performed(neutral_feeling), heard.closures, fps)
+    neutral = performed(neutral_feeling)
     whole = decoded(timeline.emotion)
     upper = whole if timeline.upper is None else decoded(timeline.upper)
     mouth = whole if timeline.mouth is None else decoded(timeline.mouth)

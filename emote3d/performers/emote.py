@@ -23,7 +23,7 @@ from emote3d.latents.condition import EmoteCondition, EmoteConditionConfig
 from emote3d.latents.direction import Direction
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig, direct
 from emote3d.latents.timeline import draw_timeline
-from emote3d.names import EMOTIONS
+from emote3d.names import EMOTIONS, LIPS
 from emote3d.performers.directed import aim_of
 from emote3d.performers.face import Heard
 from emote3d.prior.flint import FlintConfig, FlintDecoder
@@ -96,7 +96,7 @@ class EmoteFace:
             latents=latents,
             loudness=frame_loudness(speech, self.fps, frames),
             accents=hear_accents(speech, self.fps, frames),
-            closures=torch.zeros(frames),
+            contacts=torch.zeros(frames, len(LIPS)),
         )
 
     def check(self, direction: Direction) -> None:

@@ -24,8 +24,8 @@ class Heard:
     """0 (silence) to 1 (the level of the speech), per motion frame."""
     accents: Float[Tensor, "frames"]
     """Prominence of an accented syllable in the frame where it is loudest, 0 elsewhere (`audio.rhythm.Rhythm`)."""
-    closures: Float[Tensor, "frames"]
-    """1 where the voice asks for shut lips (p, b, m), 0 elsewhere; all 0 where a performer does not listen for them."""
+    contacts: Float[Tensor, "frames lips"]
+    """1 where the voice asks for one of `names.LIPS`, 0 elsewhere; all 0 where a performer does not listen for them."""
     words: tuple[SpokenWord, ...] | None = None
     """The words of the transcript, where there is one."""
     rhythm: Rhythm | None = None

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from emote3d.audio.closures import PhoneReader, PhoneReaderConfig, lip_closures
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, lip_contacts
 from emote3d.audio.rhythm import hear_rhythm
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
@@ -94,7 +94,7 @@ class OpenFace:
                 loudness=loudness * rhythm.speech,
                 accents=rhythm.accents,
                 rhythm=rhythm,
-                closures=lip_closures(self.phones.shut(features.features)),
+                contacts=lip_contacts(self.phones.lips(features.features)),
             )
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from emote3d.audio.closures import PhoneReader, PhoneReaderConfig
 from emote3d.audio.encoder import CompactEncoderConfig, resample_features
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.data.coarticulation import ARTICULATION
-from emote3d.data.phones import PHONES, SYMBOLS
+from emote3d.data.phones import PHONES, SYMBOLS, Phone
 from emote3d.training.tape import FPS, TapeWindow
 
-_SHUT = tuple(index for index, symbol in enumerate(SYMBOLS) if PHONES[symbol].lip_closure == 1)
-_CLOSURE = ARTICULATION.index("closure")
+
+def _spoken(wanted: Callable[[Phone], bool]) -> tuple[int, ...]:
+    """Places of the phones that a condition holds for."""
+    return tuple(index for index, symbol in enumerate(SYMBOLS) if wanted(PHONES[symbol]))
+
+
+_GROUPS = {
+    "shut": _spoken(lambda phone: phone.lip_closure == 1),
+    "tucked": _spoken(lambda phone: bool(phone.labiodental)),
+    "apart": _spoken(lambda phone: phone.needs_open_mouth),
+}
+"""Phones that want something of the lips."""
 
 
 class Hearing(nn.Module):
@@ -22,7 +34,7 @@ class Hearing(nn.Module):
     def __init__(self, config: CompactEncoderConfig) -> None:
         super().__init__()
         self.feature_rate = config.feature_rate
-        self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), shut=_SHUT))
+        self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), **_GROUPS))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
 
