@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import av
+
 from emote3d.data.alignment import spoken_words
 from emote3d.data.corpus import SpeechClip
 from emote3d.data.recordings import align_or_leave, read_sound, recorded_clip
@@ -53,11 +55,14 @@ def fillets_texts(folder: Path, language: str) -> dict[Path, str]:
     return found
 
 
-def _clips(source: str, texts: dict[Path, str], root: Path, language: str) -> Iterator[SpeechClip]:
+def clips_of_texts(source: str, texts: dict[Path, str], root: Path, language: str) -> Iterator[SpeechClip]:
     """Those clips of a game that can be aligned: the others teach nothing."""
     for sound, text in texts.items():
         words = spoken_words(text)
-        waveform = read_sound(sound)
+        try:
+            waveform = read_sound(sound)
+        except av.FFmpegError:
+            continue
         if any(letter.isdigit() for letter in text) or not words or len(waveform) < _SHORTEST_S * SPEECH_RATE:
             continue
         speech, timed = align_or_leave(waveform, words, language)
@@ -69,9 +74,9 @@ def _clips(source: str, texts: dict[Path, str], root: Path, language: str) -> It
 
 def tuxpaint_clips(language: str) -> Iterator[SpeechClip]:
     """The stamps' names in a language of `TUXPAINT_LANGUAGES`."""
-    yield from _clips("tuxpaint", tuxpaint_texts(TUXPAINT, language), TUXPAINT, TUXPAINT_LANGUAGES[language])
+    yield from clips_of_texts("tuxpaint", tuxpaint_texts(TUXPAINT, language), TUXPAINT, TUXPAINT_LANGUAGES[language])
 
 
 def fillets_clips(language: str) -> Iterator[SpeechClip]:
     """The fishes' dialogues in a language of `FILLETS_LANGUAGES`."""
-    yield from _clips("fillets", fillets_texts(FILLETS, language), FILLETS / "sound", language)
+    yield from clips_of_texts("fillets", fillets_texts(FILLETS, language), FILLETS / "sound", language)

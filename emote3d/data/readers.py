@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from emote3d.data import game_speech, recordings
+from emote3d.data import game_speech, kde_speech, recordings
 from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
@@ -18,6 +18,14 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
     **{
         f"fillets-{name}": lambda _, name=name: game_speech.fillets_clips(name)
         for name in game_speech.FILLETS_LANGUAGES
+    },
+    **{
+        f"klettres-{name}": lambda _, name=name: kde_speech.klettres_clips(name)
+        for name in kde_speech.KLETTRES_LANGUAGES
+    },
+    **{
+        f"ktuberling-{name}": lambda _, name=name: kde_speech.ktuberling_clips(name)
+        for name in kde_speech.KTUBERLING_LANGUAGES
     },
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
