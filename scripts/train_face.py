@@ -80,15 +80,16 @@ class TrainEncoder(_Stage):
     settings: Schedule = field(default_factory=Schedule)
     model: CompactEncoderConfig = field(default_factory=CompactEncoderConfig)
     start: Path | None = None
-    """Component folder of an encoder of the same sizes to start from."""
+    """Checkpoint folder whose encoder, of the same sizes, and phone reader to start from."""
 
     def run(self) -> None:
         """Train and save."""
         s = self.settings
         task = EncoderTask(self.model, s)
         if self.start is not None:
-            started = load_component(self.start, CompactEncoder, CompactEncoderConfig)
+            started = load_component(self.start / "audio", CompactEncoder, CompactEncoderConfig)
             task.encoder.load_state_dict(started.state_dict())
+            task.hearing.start(self.start)
         curve = fit(task, self.tape, self.runs / "encoder", s)
         note, reader = self.note(curve), task.hearing.phones
         save_component(self.out / "audio", task.encoder, self.model, note, dtype=torch.float16)
@@ -140,6 +141,8 @@ class TrainDecoder(_Stage):
             sizes = SpeechEncoderConfig(feature_d=audio.config.d, content_d=self.model.content_d)
             latents, decoder = SpeechEncoder(sizes), RegressionDecoder(self.model)
         task = DecoderTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
+        if self.refine and task.hearing is not None:
+            task.hearing.start(self.out)
         curve = fit(task, self.tape, self.runs / ("refine" if self.refine else "decoder"), s)
         note = self.note(curve)
         save_component(self.out / "decoder", decoder, decoder.config, note, dtype=torch.float16)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from emote3d.audio.encoder import CompactEncoderConfig, resample_features
 from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
+from emote3d.checkpoint import load_component
 from emote3d.data.coarticulation import ARTICULATION
 from emote3d.data.phones import PHONES, SYMBOLS, Phone
+from emote3d.names import LIPS
 from emote3d.training.tape import FPS, TapeWindow
 
 
@@ -26,10 +29,14 @@ _GROUPS = {
     "apart": _spoken(lambda phone: phone.needs_open_mouth),
 }
 """Phones that want something of the lips."""
+_CLOSURE = ARTICULATION.index("closure")
 
 
 class Hearing(nn.Module):
     """Heads of the encoder; but for the phone reader they are thrown away after training."""
+
+    wanted: Int[Tensor, "phones"]
+    """Which of `LIPS` each phone wants, counted from 1; 0 for none."""
 
     def __init__(self, config: CompactEncoderConfig) -> None:
         super().__init__()
@@ -37,9 +44,13 @@ class Hearing(nn.Module):
         self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), **_GROUPS))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
+        wanted = torch.zeros(len(SYMBOLS), dtype=torch.long)
+        for group, name in enumerate(LIPS):
+            wanted[list(_GROUPS[name])] = group + 1
+        self.register_buffer("wanted", wanted, persistent=False)
 
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
-        """Phone cross-entropy at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
+        """Cross-entropy of phones, and of what they want of the lips, at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
         rate."""
         phones = self.phones(features).float()
         resampled = resample_features(features, self.feature_rate, FPS, batch.accent.shape[1])
@@ -47,17 +58,31 @@ class Hearing(nn.Module):
         prosody = self.prosody(resampled).float() - torch.stack([batch.accent, batch.loudness], dim=2)
         return {
             "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone),
+            "lips_ce": nn.functional.nll_loss(self._lips(phones).flatten(0, 1), self.wanted[batch.phone].flatten()),
             "articulation_mse": error.square().mean(),
             "closure_mse": error[..., _CLOSURE].square().mean(),
             "articulation_velocity": error.diff(dim=1).square().mean(),
             "prosody_mse": prosody.square().mean(),
         }
 
+    def start(self, folder: Path) -> None:
+        """Take the phone reader of a checkpoint."""
+        self.phones.load_state_dict(load_component(folder / "phones", PhoneReader, PhoneReaderConfig).state_dict())
+
+    def _lips(
+        self, phones: Float[Tensor, "batch feature_frames phones"]
+    ) -> Float[Tensor, "batch feature_frames groups"]:
+        """Log-probabilities of what the phones want of the lips; nothing comes first."""
+        return torch.stack(
+            [phones[..., self.wanted == group].logsumexp(dim=2) for group in range(1 + len(LIPS))], dim=2
+        ).log_softmax(dim=2)
+
 
 def heard(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
     weights = {
         "phone_ce": 0.3,
+        "lips_ce": 1.0,
         "articulation_mse": 10.0,
         "closure_mse": 3.0,
         "articulation_velocity": 10.0,
