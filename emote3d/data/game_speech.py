@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import av.error
+from av.error import FFmpegError
 
 from emote3d.data.alignment import spoken_words
 from emote3d.data.corpus import SpeechClip
@@ -61,7 +61,7 @@ def clips_of_texts(source: str, texts: dict[Path, str], root: Path, language: st
         words = spoken_words(text)
         try:
             waveform = read_sound(sound)
-        except av.error.FFmpegError:
+        except FFmpegError:
             continue
         if any(letter.isdigit() for letter in text) or not words or len(waveform) < _SHORTEST_S * SPEECH_RATE:
             continue
