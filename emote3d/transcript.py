@@ -11,6 +11,10 @@ from emote3d.latents.direction import Direction
 from emote3d.latents.keys import SpokenWord
 from emote3d.records import Speech
 
+_WORST_SCORE, _WORST_FOREIGN_SCORE = -46.0, -58.0
+"""Alignment scores below which the words are not those that are said. Right texts have -10 to -20 (-41 in noise at 5 dB; German with the
+aligner's English sounds -24 to -53), texts of other recordings -52 to -82 (German -60 to -93)."""
+
 
 def spoken_in(speech: Speech, direction: Direction) -> tuple[SpokenWord, ...] | None:
     """The words of a direction's transcript with their times by forced alignment; None without a transcript.
@@ -36,7 +40,8 @@ def spoken_in(speech: Speech, direction: Direction) -> tuple[SpokenWord, ...] | 
             "word times need pocketsphinx: pip install 'emote3d[train]'; or give times in seconds instead of words"
         ) from error
     aligned = aligner.align((speech.waveform.numpy() * 32767).astype(np.int16), words)
-    if aligned is None:
+    worst = _WORST_SCORE if direction.language.startswith("en") else _WORST_FOREIGN_SCORE
+    if aligned is None or aligned.score < worst:
         raise Emote3DError(
             f"the transcript does not fit the recording: {len(words)} words, '{' '.join(words[:6])}...'; check text and --language"
         )

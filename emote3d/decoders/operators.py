@@ -76,8 +76,9 @@ def _mask(*beginnings: str) -> Bool[Tensor, "64"]:
 _UPPER = _mask(*UPPER)
 _UPPER[EYES] = True
 _LIPS, _JAWS, _BROWS = _mask(*LIP_SHAPES), _mask(*JAW_SHAPES), _mask("brow")
-_MOUTH = _mask("mouth", "jaw", "tongue", "cheekPuff")
-_MOUTH[JAW] = True
+MOUTH = _mask("mouth", "jaw", "tongue", "cheekPuff")
+MOUTH[JAW] = True
+"""Channels that speak."""
 _JAW_MOVES = _JAWS.clone()
 _JAW_MOVES[JAW] = True
 _WIDTHS_S = ((_JAW_MOVES, _SETTLED_JAW_S), *((_mask(name), width_s) for name, width_s in _SLOW_S.items()))
@@ -138,7 +139,7 @@ def smooth(channels: Channels, width_s: Frames, fps: float) -> Channels:
     if widest <= 0:
         return channels
     share = (width_s / widest)[:, None]
-    return torch.where(_MOUTH, torch.lerp(channels, _gaussian(channels, widest * fps), share), channels)
+    return torch.where(MOUTH, torch.lerp(channels, _gaussian(channels, widest * fps), share), channels)
 
 
 def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channels:

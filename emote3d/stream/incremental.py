@@ -100,13 +100,14 @@ class EncoderStream:
 
     def push(
         self, samples: Float[Tensor, "samples"]
-    ) -> tuple[Float[Tensor, "features d"], Float[Tensor, "mel_frames"]]:
-        """Take samples; gives the features that are complete, and log-mel means relative to the level."""
-        mel = self.level.run(self.mel.push(samples)[None])[0]
+    ) -> tuple[Float[Tensor, "features d"], Float[Tensor, "mel_frames"], Float[Tensor, "mel_frames mels"]]:
+        """Take samples; gives the features that are complete, log-mel means relative to the level, and log-mel as it is."""
+        heard = self.mel.push(samples)
+        mel = self.level.run(heard[None])[0]
         rows = self.stem.push(scale_mel(mel))
         for block in self.blocks:
             rows = block.push(rows)
-        return self.norm(rows), mel.mean(dim=1)
+        return self.norm(rows), mel.mean(dim=1), heard
 
 
 class AttentionStream:

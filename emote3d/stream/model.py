@@ -25,14 +25,19 @@ from emote3d.files import asset_path
 from emote3d.latents.direction import Direction
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig
+from emote3d.names import EMOTIONS
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.records import Motion, Speech
 from emote3d.stream.directing import LIVE_FPS, Steering
 from emote3d.stream.posture import Posture
+from emote3d.stream.resting import Resting
 
 MAX_LOOK_AHEAD_MS = 120.0
 LIVE_LEAD_S = 0.08
 """Beats rise in this time: an accent is heard about when it is there, and they should not come late."""
+
+_SILENT_S = 2
+"""Silence in which a face has come to rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,16 @@ class LiveModel:
         folder = asset_path("checkpoints", "open-v1") / "voice"
         return load_component(folder, VoiceEmotion, VoiceEmotionConfig).eval().requires_grad_(False)
 
+    @cached_property
+    def silent(self) -> Float[Tensor, "8 channels"]:
+        """What the networks do in silence under each emotion alone."""
+        rate = self.encoder_config.sample_rate
+        silence = Speech(waveform=torch.zeros(_SILENT_S * rate), sample_rate=rate)
+        conditions = torch.eye(len(EMOTIONS), self.decoder.config.condition_d)
+        with torch.inference_mode():
+            poses = [self._channels(silence, row[None], self.timing(MAX_LOOK_AHEAD_MS))[0][-1] for row in conditions]
+        return torch.stack(poses)
+
     def timing(self, look_ahead_ms: float) -> Timing:
         """The most look-ahead that fits into so many milliseconds.
 
@@ -120,16 +135,20 @@ class LiveModel:
         """
         if direction.is_auto or direction.at:
             raise Emote3DError("perform takes one direction for all frames: no auto and no key frames; feed a stream")
-        asked = Steering(direction).step()
+        asked, config = Steering(direction).step(), self.encoder_config
+        timing = self.timing(look_ahead_ms)
         with torch.inference_mode():
-            channels, loudness = self._channels(speech, asked.condition, self.timing(look_ahead_ms))
+            channels, loudness, mel = self._channels(speech, asked.condition, timing)
         frames = len(channels)
         aim = Aim(gaze_rad=np.tile(asked.aim_rad, (frames, 1)), held=np.full(frames, asked.held))
         rng, emotion = np.random.default_rng(seed), np.tile(asked.emotion, (frames, 1))
-        accents = self._accents(speech, self.timing(look_ahead_ms), frames)
+        accents = self._accents(speech, timing, frames)
         life = draw_life(emotion, loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim, accents, LIVE_LEAD_S)
-        posture = Posture()
-        channels = torch.cat([posture.step(pose[None], asked.emotion) for pose in channels])
+        posture, resting = Posture(), Resting(self.silent, LIVE_FPS)
+        ends = [0, *((timing.samples_for(frame) - config.window // 2) // config.hop + 1 for frame in range(frames))]
+        held = (posture.step(pose[None], asked.emotion) for pose in channels)
+        heard = (mel[first:end] for first, end in itertools.pairwise(ends))
+        channels = torch.cat([resting.step(pose, asked.emotion, part) for pose, part in zip(held, heard, strict=True)])
         face = with_life(face_from_channels(channels), life, asked.head_motion, asked.brow_motion)
         return Motion(face=face, fps=LIVE_FPS)
 
@@ -143,19 +162,19 @@ class LiveModel:
 
     def _channels(
         self, speech: Speech, condition: Float[Tensor, "1 condition_d"], timing: Timing
-    ) -> tuple[Float[Tensor, "frames channels"], Float[Tensor, "frames"]]:
-        """Motion channels and loudness of a whole recording."""
+    ) -> tuple[Float[Tensor, "frames channels"], Float[Tensor, "frames"], Float[Tensor, "mel_frames mels"]]:
+        """Motion channels, loudness and log-mel of a whole recording."""
         frames = max(1, round(speech.duration_s * LIVE_FPS))
         spare = max(0, timing.samples_for(frames) + 2 * self.encoder_config.fft - len(speech.waveform))
         mel = self.audio.log_mel(torch.nn.functional.pad(speech.waveform, (0, spare))[None])
-        mel = RunningLevel().run(mel)
+        heard, mel = mel[0], RunningLevel().run(mel)
         features = self.audio(mel, timing.look_ahead)[0]
         places = [timing.features_of(frame) for frame in range(frames)]
         low = torch.tensor([place for place, _ in places])
         weight = torch.tensor([share for _, share in places], dtype=torch.float32)
         content = self.latents(torch.lerp(features[low], features[low + 1], weight[:, None])[None])
         z = self.decoder(content, condition[None].expand(1, frames, -1))
-        return self.prior.decoder(z)[0], loudness_of(mel[0].mean(dim=1)[2 * low])
+        return self.prior.decoder(z)[0], loudness_of(mel[0].mean(dim=1)[2 * low]), heard
 
 
 def loudness_of(level: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:

@@ -23,6 +23,7 @@ from emote3d.stream.gestures import BodyMaker, BodyTrack
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
 from emote3d.stream.model import LIVE_FPS, LIVE_LEAD_S, LiveModel, loudness_of
 from emote3d.stream.posture import Posture
+from emote3d.stream.resting import Resting
 from emote3d.stream.threads import one_thread
 from emote3d.stream.voice import VoiceTrack
 
@@ -92,6 +93,7 @@ class Stream:
         self._waiting: list[Tensor] = []
         self._features, self._levels = _Rows(), _Rows()
         self._accents = AccentStream(self.sample_rate, LIVE_FPS)
+        self._resting = Resting(model.silent, LIVE_FPS)
         self._taken = 0
         self.samples = 0
         """Samples fed since the beginning or the last reset."""
@@ -221,12 +223,12 @@ class Stream:
         if felt is not None:
             self._steering.hear(felt)
         steered = self._steering.step()
-        feature, loudness = self._hear(frame, samples)
+        feature, loudness, mel = self._hear(frame, samples)
         if self._body is not None:
             self._body.hear(samples, steered.emotion)
         content = self.model.latents(feature[None, None])[0]
         pose = self._prior.push(self._decoder.push(content, steered.condition))
-        pose = self._posture.step(pose, steered.emotion)
+        pose = self._resting.step(self._posture.step(pose, steered.emotion), steered.emotion, mel)
         if self._left is not None and frame < _BLEND_FRAMES:
             t = (frame + 1) / (_BLEND_FRAMES + 1)
             pose = torch.lerp(self._left, pose, t * t * (3 - 2 * t))
@@ -235,16 +237,18 @@ class Stream:
         self.frames += 1
         return pose, steered, life
 
-    def _hear(self, frame: int, samples: Float[Tensor, "samples"]) -> tuple[Float[Tensor, "d"], float]:
-        """Feature and loudness at a frame; `samples` are those that belong to it."""
-        features, levels = self._encoder.push(samples)
+    def _hear(
+        self, frame: int, samples: Float[Tensor, "samples"]
+    ) -> tuple[Float[Tensor, "d"], float, Float[Tensor, "mel_frames mels"]]:
+        """Feature and loudness at a frame, and log-mel of `samples`, those that belong to it."""
+        features, levels, mel = self._encoder.push(samples)
         self._features.add(features)
         self._levels.add(levels)
         low, weight = self.timing.features_of(frame)
         self._features.forget(low)
         self._levels.forget(2 * low)
         feature, loudness = self._features.rows[0], float(loudness_of(self._levels.rows[0]))
-        return (torch.lerp(feature, self._features.rows[1], weight) if weight else feature), loudness
+        return (torch.lerp(feature, self._features.rows[1], weight) if weight else feature), loudness, mel
 
     def _take(self, until: int) -> Float[Tensor, "samples"]:
         """Samples from where the last frame stopped to `until`."""
