@@ -198,25 +198,21 @@ def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
     """The label of each angry, sad or happy recording of EmoDB, and what readers hear in it that never heard its speaker."""
     from emote3d.latents.voice import leading_emotion
     from emote3d.performers.open_face import OpenFace
-    from emote3d.training.emotion import emodb_statistics, fit_reader, reader_statistics
+    from emote3d.training.emotion import heard_unseen, read_emodb, reader_statistics
 
     assert isinstance(stage.engine.face, OpenFace)
     log_mel, data = stage.engine.face.audio.log_mel, stage.options.data
-    statistics, labels, speakers = emodb_statistics(data / "emodb" / "wav", log_mel)
+    acted = read_emodb(data / "emodb" / "wav", log_mel)
     plain = (
         *(stage.options.sounds / name for name in ("en", "es", "fr")),
         data / "ljspeech",
     )  # as train_face.py train-emotion
-    read = [reader_statistics(folder, log_mel) for folder in plain]
-    names, found = np.array(speakers), []
-    for speaker in sorted(set(speakers)):
-        reader = fit_reader(statistics[names != speaker], labels[names != speaker], read)
-        for row in np.flatnonzero(names == speaker):
-            if EMOTIONS[labels[row]] in _EMOTIONS:
-                with torch.inference_mode():
-                    heard = reader(torch.from_numpy(statistics[row : row + 1]).float()).softmax(dim=1)
-                found.append((_EMOTIONS.index(EMOTIONS[labels[row]]), leading_emotion(heard)))
-    return found
+    heard = heard_unseen(acted, [reader_statistics(folder, log_mel) for folder in plain])
+    return [
+        (_EMOTIONS.index(EMOTIONS[label]), leading_emotion(row[None]))
+        for label, row in zip(acted.labels, heard, strict=True)
+        if EMOTIONS[label] in _EMOTIONS
+    ]
 
 
 def donated(stage: Stage, pieces: Sequence[Speech], judge: Callable[[BodyMotion], int]) -> dict[str, object]:

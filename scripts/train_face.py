@@ -171,9 +171,10 @@ class TrainEmotion(_Stage):
         """Train and save; the recall on speakers left out is printed and goes into the manifest."""
         log_mel = LogMel(CompactEncoderConfig())
         log_mel.fill_filters()
-        reader, recall = fit_emotion(self.data, self.read, log_mel)
-        recall = round(recall, 3)
-        note = self.note({}) | {"metrics": {"emotion_unweighted_recall_unseen_speakers": recall}}
+        reader, recalls = fit_emotion(self.data, self.read, log_mel)
+        recall = round(sum(recalls.values()) / len(recalls), 3)
+        each = {f"recall_{emotion}": round(share, 3) for emotion, share in recalls.items()}
+        note = self.note({}) | {"metrics": {"emotion_unweighted_recall_unseen_speakers": recall} | each}
         save_component(self.out / "voice", reader, reader.config, note)
         print(f"unweighted recall on speakers left out: {recall:.3f}")
 

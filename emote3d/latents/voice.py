@@ -45,9 +45,13 @@ class VoiceEmotion(nn.Module):
         self.register_buffer("scale", torch.ones(config.statistics))
         self.linear = nn.Linear(config.statistics, config.emotions)
 
+    def standardise(self, statistics: Float[Tensor, "*batch statistics"]) -> Float[Tensor, "*batch statistics"]:
+        """Deviations from the training's mean; further out than anything heard there counts as that far."""
+        return ((statistics - self.mean) / self.scale).clamp(-_REACH, _REACH)
+
     def forward(self, statistics: Float[Tensor, "batch statistics"]) -> Float[Tensor, "batch emotions"]:
-        """Logits; statistics further out than anything heard in training count as that far."""
-        return self.linear(((statistics - self.mean) / self.scale).clamp(-_REACH, _REACH))
+        """Logits."""
+        return self.linear(self.standardise(statistics))
 
 
 def voice_statistics(log_mel: LogMel, speech: Speech) -> Float[np.ndarray, "windows statistics"]:
