@@ -201,13 +201,13 @@ def donors(stage: Stage) -> list[tuple[int, Float[torch.Tensor, "8"]]]:
     from emote3d.training.emotion import heard_unseen, read_emodb, reader_statistics
 
     assert isinstance(stage.engine.face, OpenFace)
-    log_mel, data = stage.engine.face.audio.log_mel, stage.options.data
-    acted = read_emodb(data / "emodb" / "wav", log_mel)
+    ear, data = stage.engine.face.voice.ear, stage.options.data
+    acted = read_emodb(data / "emodb" / "wav", ear)
     plain = (
         *(stage.options.sounds / name for name in ("en", "es", "fr")),
         data / "ljspeech",
     )  # as train_face.py train-emotion
-    heard = heard_unseen(acted, [reader_statistics(folder, log_mel) for folder in plain])
+    heard = heard_unseen(acted, [reader_statistics(folder, ear) for folder in plain])
     return [
         (_EMOTIONS.index(EMOTIONS[label]), leading_emotion(row[None]))
         for label, row in zip(acted.labels, heard, strict=True)

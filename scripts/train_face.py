@@ -22,12 +22,13 @@ from typing import Any
 import torch
 import tyro
 
-from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LogMel
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
+from emote3d.latents.voice import ear_of
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.emotion import fit_emotion
 from emote3d.training.encoder import EncoderTask
@@ -169,13 +170,12 @@ class TrainEmotion(_Stage):
 
     def run(self) -> None:
         """Train and save; the recall on speakers left out is printed and goes into the manifest."""
-        log_mel = LogMel(CompactEncoderConfig())
-        log_mel.fill_filters()
-        reader, recalls = fit_emotion(self.data, self.read, log_mel)
+        audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
+        reader, recalls = fit_emotion(self.data, self.read, ear_of(audio))
         recall = round(sum(recalls.values()) / len(recalls), 3)
         each = {f"recall_{emotion}": round(share, 3) for emotion, share in recalls.items()}
         note = self.note({}) | {"metrics": {"emotion_unweighted_recall_unseen_speakers": recall} | each}
-        save_component(self.out / "voice", reader, reader.config, note)
+        save_component(self.out / "voice", reader, reader.config, note, dtype=torch.float16)
         print(f"unweighted recall on speakers left out: {recall:.3f}")
 
 

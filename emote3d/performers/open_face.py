@@ -87,7 +87,7 @@ class OpenFace:
         """Content, emotion and loudness of a recording."""
         with torch.inference_mode():
             features, loudness = hear(self.audio, speech, MOTION_FPS)
-            emotion = recognise_emotion(self.voice, self.audio.log_mel, speech, len(loudness))
+            emotion = recognise_emotion(self.voice, speech, len(loudness))
             rhythm = hear_rhythm(speech, MOTION_FPS)
             return Heard(
                 latents=self.understand(features, emotion),

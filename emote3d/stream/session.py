@@ -79,7 +79,7 @@ class Stream:
         self.model, self.timing = model, model.timing(look_ahead_ms)
         self._life, self._posture = LifeStream(LIVE_FPS, np.random.default_rng(seed), LIVE_LEAD_S), Posture()
         self._steering = Steering(direction)
-        self._voice = VoiceTrack(model.voice, model.audio.log_mel)
+        self._voice = VoiceTrack(model.voice)
         self._last: Tensor | None = None
         self._took_ms: deque[float] = deque(maxlen=_TIMED_FRAMES)
         self._body = None if body is None else BodyTrack(body, seed)

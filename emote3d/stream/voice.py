@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from emote3d.audio.encoder import LogMel
 from emote3d.latents.voice import VoiceEmotion, recognise_emotion
 from emote3d.names import EMOTIONS
 from emote3d.records import Speech
@@ -24,9 +23,9 @@ _NEWEST = 0.5
 class VoiceTrack:
     """Keeps the last seconds and judges them while somebody asks for it."""
 
-    def __init__(self, reader: VoiceEmotion, log_mel: LogMel) -> None:
-        self._reader, self._log_mel = reader, log_mel
-        self._sample_rate = log_mel.config.sample_rate
+    def __init__(self, reader: VoiceEmotion) -> None:
+        self._reader = reader
+        self._sample_rate = reader.ear.config.sample_rate
         self._worker: ThreadPoolExecutor | None = None
         self._judging: Future[Float[np.ndarray, "8"]] | None = None
         self._kept: list[Tensor] = []
@@ -63,4 +62,4 @@ class VoiceTrack:
     def _judge(self, samples: Float[Tensor, "samples"]) -> Float[np.ndarray, "8"]:
         with one_thread(), torch.inference_mode():
             speech = Speech(waveform=samples, sample_rate=self._sample_rate)
-            return recognise_emotion(self._reader, self._log_mel, speech, 1)[0].double().numpy()
+            return recognise_emotion(self._reader, speech, 1)[0].double().numpy()

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from emote3d.audio.encoder import CompactEncoderConfig, LogMel
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, scale_mel
 from emote3d.audio.load import load_speech
 from emote3d.audio.pitch import track_pitch
 from emote3d.audio.voice import VOICE_STATISTICS
 from emote3d.checkpoint import load_component
 from emote3d.errors import Emote3DError
 from emote3d.latents.voice import (
+    EAR_BLOCKS,
     VoiceEmotion,
     VoiceEmotionConfig,
+    ear_of,
     leading_emotion,
     recognise_emotion,
     voice_statistics,
@@ -27,10 +29,11 @@ ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
 
 
-def _log_mel() -> LogMel:
-    log_mel = LogMel(CompactEncoderConfig())
-    log_mel.fill_filters()
-    return log_mel
+def _ear() -> CompactEncoder:
+    torch.manual_seed(0)
+    audio = CompactEncoder(CompactEncoderConfig())
+    audio.log_mel.fill_filters()
+    return ear_of(audio)
 
 
 def _glide(low_hz: float, high_hz: float, seconds: float = 2.0) -> Speech:
@@ -42,11 +45,22 @@ def _glide(low_hz: float, high_hz: float, seconds: float = 2.0) -> Speech:
 
 
 def test_statistics_measure_the_pitch():
-    mean, deviation = voice_statistics(_log_mel(), _glide(150, 150))[0, :2]
+    mean, deviation = voice_statistics(_ear(), _glide(150, 150))[0, :2]
     assert abs(mean - 12 * np.log2(1.5)) < 0.1
     assert deviation < 0.1
-    low, *_, high = voice_statistics(_log_mel(), _glide(120, 240))[0, 2:7]
+    low, *_, high = voice_statistics(_ear(), _glide(120, 240))[0, 2:7]
     assert abs((high - low) - 12 * 0.9) < 1.6  # 5th to 95th percentile of an octave that rises evenly in hertz
+
+
+def test_the_ear_hears_what_the_first_blocks_of_the_encoder_do():
+    torch.manual_seed(1)
+    audio = CompactEncoder(CompactEncoderConfig(d=16)).eval()
+    torch.nn.init.normal_(audio.norm.weight)
+    mel = torch.randn(1, 100, 80)
+    x = audio.stem(torch.nn.functional.pad(scale_mel(mel), (0, 0, 2, 2)).transpose(1, 2)).transpose(1, 2)
+    for block in list(audio.blocks)[:EAR_BLOCKS]:
+        x = block(x, block.future)
+    assert torch.allclose(ear_of(audio)(mel), torch.nn.functional.layer_norm(x, (16,)), atol=1e-5)
 
 
 def test_the_pitch_track_follows_a_glide_and_leaves_noise_unvoiced():
@@ -66,19 +80,19 @@ def test_the_level_does_not_matter_and_nobody_speaks_in_noise():
     loud = Speech(waveform=clean + torch.from_numpy(rng.normal(size=len(clean)) * 0.01).float(), sample_rate=16000)
     quiet = Speech(waveform=loud.waveform / 8, sample_rate=16000)
     voice = load_component(ROOT / "checkpoints" / "open-v1" / "voice", VoiceEmotion, VoiceEmotionConfig)
-    found, again = (recognise_emotion(voice, _log_mel(), speech, 9) for speech in (loud, quiet))
+    found, again = (recognise_emotion(voice, speech, 9) for speech in (loud, quiet))
     assert torch.allclose(found, again, atol=0.02)
     assert found[:, 0].max() < 1
     click = np.zeros(16000, np.float32)
     click[[2000, 14000]] = 1.0
     for waveform in (click, rng.normal(size=20000) * 0.1, np.full(12000, 0.5)):
         speech = Speech(waveform=torch.from_numpy(waveform.astype(np.float32)), sample_rate=16000)
-        assert recognise_emotion(voice, _log_mel(), speech, 9)[:, 0].min() == 1
+        assert recognise_emotion(voice, speech, 9)[:, 0].min() == 1
 
 
 def test_the_shipped_reader_hears_plain_speech_as_neutral():
     voice = load_component(ROOT / "checkpoints" / "open-v1" / "voice", VoiceEmotion, VoiceEmotionConfig)
-    probability = recognise_emotion(voice, _log_mel(), load_speech(DEMO), 900).mean(dim=0)
+    probability = recognise_emotion(voice, load_speech(DEMO), 900).mean(dim=0)
     assert probability.argmax() == EMOTIONS.index("neutral")
     assert probability[EMOTIONS.index("anger")] < 0.1
 
@@ -86,8 +100,8 @@ def test_the_shipped_reader_hears_plain_speech_as_neutral():
 def test_recordings_are_judged_in_windows():
     speech = load_speech(DEMO)
     voice = load_component(ROOT / "checkpoints" / "open-v1" / "voice", VoiceEmotion, VoiceEmotionConfig)
-    assert voice_statistics(_log_mel(), speech).shape == (9, VOICE_STATISTICS)
-    probability = recognise_emotion(voice, _log_mel(), speech, 900)
+    assert voice_statistics(voice.ear, speech).shape == (9, VOICE_STATISTICS + 512)
+    probability = recognise_emotion(voice, speech, 900)
     assert probability.shape == (900, 8)
     assert torch.allclose(probability.sum(dim=1), torch.ones(900), atol=1e-5)
     assert probability[:, [3, 7]].max() < 1e-6  # surprise and contempt were never heard
@@ -96,7 +110,7 @@ def test_recordings_are_judged_in_windows():
 def test_silence_is_neutral():
     voice = VoiceEmotion(VoiceEmotionConfig())
     silence = Speech(waveform=torch.zeros(32000), sample_rate=16000)
-    assert recognise_emotion(voice, _log_mel(), silence, 60)[:, 0].min() == 1
+    assert recognise_emotion(voice, silence, 60)[:, 0].min() == 1
 
 
 def _acted(labels: np.ndarray, statistics: np.ndarray, voice_ways: np.ndarray | None = None) -> ActedVoices:
@@ -151,6 +165,18 @@ def test_those_left_out_are_judged_by_readers_that_never_heard_them():
     assert (found[speakers == "odd"] == labels[speakers == "odd"]).mean() < 0.1  # who acts the other way round
 
 
+def test_two_kinds_of_statistics_are_weighed_together():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([1, 2], 40)
+    statistics = rng.normal(size=(80, VOICE_STATISTICS + 4))
+    way = np.where(labels == 1, 1.0, -1.0)
+    statistics[:, 0] += way
+    statistics[:, -1] += way
+    weight = fit_reader(_acted(labels, statistics)).linear.weight.detach()
+    assert weight[1, 0] > 0.1 and weight[1, -1] > 0.1 and weight[2, 0] < -0.1 and weight[2, -1] < -0.1
+    assert weight[[0, 3, 4, 5, 6, 7]].abs().max() == 0
+
+
 def test_plain_speech_counts_as_neutral():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2, 6], 20)
@@ -163,9 +189,9 @@ def test_plain_speech_counts_as_neutral():
 
 def test_a_folder_without_recordings_is_refused(tmp_path: Path):
     with pytest.raises(Emote3DError, match="expected recordings"):
-        reader_statistics(tmp_path, _log_mel())
+        reader_statistics(tmp_path, _ear())
     with pytest.raises(Emote3DError, match="expected EmoDB"):
-        read_emodb(tmp_path, _log_mel())
+        read_emodb(tmp_path, _ear())
 
 
 def test_a_recording_gives_the_emotion_that_leads_and_ties_stay_mixed():
