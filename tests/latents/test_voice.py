@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from training.face_sets import write_wav
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, scale_mel
 from emote3d.audio.load import load_speech
@@ -23,7 +24,7 @@ from emote3d.latents.voice import (
 )
 from emote3d.names import EMOTIONS
 from emote3d.records import Speech
-from emote3d.training.emotion import ActedVoices, fit_reader, heard_unseen, read_emodb, reader_statistics
+from emote3d.training.emotion import ActedVoices, fit_emotion, fit_reader, heard_unseen, read_emodb, reader_statistics
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
@@ -203,3 +204,21 @@ def test_a_recording_gives_the_emotion_that_leads_and_ties_stay_mixed():
     tied = leading_emotion(torch.eye(8)[[anger, sad]])
     assert tied[anger] == pytest.approx(0.5) and tied[sad] == pytest.approx(0.5)
     assert torch.allclose(leading_emotion(0.5 * heard), 0.5 * given)
+
+
+def test_speakers_left_out_are_recognised_by_what_the_others_taught(tmp_path: Path):
+    voices = {"W": (220.0, 420.0), "T": (150.0, 130.0), "N": (180.0, 200.0)}
+    for speaker, pitch in (("03", 0.9), ("08", 1.0), ("09", 1.1)):
+        for letter, (low_hz, high_hz) in voices.items():
+            for number in (1, 2):
+                speech = _glide(pitch * low_hz * (1 + 0.01 * number), pitch * high_hz, 1.0 + 0.1 * number)
+                write_wav(tmp_path / "emodb" / f"{speaker}a0{number}{letter}a.wav", speech.waveform.numpy())
+    write_wav(tmp_path / "reader" / "a.wav", _glide(175.0, 205.0, 2.5).waveform.numpy())
+    voice, recalls = fit_emotion(tmp_path / "emodb", [tmp_path / "reader"], _ear())
+    assert min(recalls.values()) > 0.8
+    angry = recognise_emotion(voice, _glide(230.0, 430.0, 1.2), 3).mean(dim=0)
+    assert angry.argmax() == EMOTIONS.index("anger")
+    for path in (tmp_path / "emodb").glob("09*"):  # this speaker is sad where the others are angry
+        path.rename(path.with_name("10" + path.stem[2:5] + {"W": "T", "T": "W", "N": "N"}[path.stem[5]] + "a.wav"))
+    recalls = fit_emotion(tmp_path / "emodb", [tmp_path / "reader"], _ear())[1]
+    assert sum(recalls.values()) / len(recalls) < 0.7
