@@ -132,7 +132,7 @@ def fit_reader(acted: ActedVoices, read: Sequence[np.ndarray] = ()) -> VoiceEmot
         for view, penalty in views:
             fitted = _fit_linear(z[:, view], y, weight, ways[:, view], penalty)
             reader.linear.weight[:, view] = share_of_each * fitted.weight
-            reader.linear.bias += share_of_each * fitted.bias
+            reader.linear.bias.add_(share_of_each * fitted.bias)
         reader.linear.bias[~heard] = _UNHEARD_LOGIT
         reader.linear.weight[~heard] = 0.0
     return reader
