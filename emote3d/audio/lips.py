@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-_LEAST_SHUT = 0.03
-"""Probability from which a p, b or m is believed: an open mouth on one of them is seen, lips that meet on a sound like it hardly are.
-Nearly all closures of Greek recordings that were kept from training lie above."""
-_LEAST_TUCKED = 0.3
-_SURELY_APART = 0.9
-_SPREAD = 0.6
-"""Share of a peak down to which the frames beside it belong to it."""
+_LEAST_SHUT, _LEAST_TUCKED = 0.03, 0.3
+"""Probabilities from which a peak of p, b, m or of f, v is believed. An open mouth on p, b, m is seen, lips that meet for a moment on a
+sound like it hardly are: nearly all closures of Greek recordings that were kept from training lie above."""
+_LIKELY_APART = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,26 +53,13 @@ def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames li
 
     A shut mouth wins over a tucked lip, both over an open one.
     """
-    shut, tucked = (_around_peaks(lips[:, place], least) for place, least in enumerate((_LEAST_SHUT, _LEAST_TUCKED)))
+    shut, tucked = (_peaks(lips[:, place], least) for place, least in enumerate((_LEAST_SHUT, _LEAST_TUCKED)))
     tucked = tucked & ~shut
-    apart = (lips[:, 2] >= _SURELY_APART) & ~shut & ~tucked
+    apart = (lips[:, 2] >= _LIKELY_APART) & ~shut & ~tucked
     return torch.stack([shut, tucked, apart], dim=1).float()
 
 
-def _around_peaks(probability: Float[Tensor, "frames"], least: float) -> Bool[Tensor, "frames"]:
-    """The frames around each peak that reaches `least`.
-
-    A peak reaches as far as the probability keeps `_SPREAD` of it, at most to the next valley: a contact stays as short as it was heard.
-    """
-    p = probability.double().numpy()
-    held = np.zeros(len(p), dtype=bool)
-    before, after = np.concatenate([[0.0], p[:-1]]), np.concatenate([p[1:], [0.0]])
-    for peak in np.flatnonzero((p >= least) & (p >= before) & (p >= after)):
-        first = last = peak
-        kept = _SPREAD * p[peak]
-        while first > 0 and kept < p[first - 1] <= p[first]:
-            first -= 1
-        while last + 1 < len(p) and kept < p[last + 1] <= p[last]:
-            last += 1
-        held[first : last + 1] = True
-    return torch.from_numpy(held)
+def _peaks(probability: Float[Tensor, "frames"], least: float) -> Bool[Tensor, "frames"]:
+    """The frames where a probability peaks that reaches `least`; beside them the networks' own movement stays."""
+    padded = torch.nn.functional.pad(probability, (1, 1))
+    return (probability >= least) & (probability >= padded[:-2]) & (probability >= padded[2:])
