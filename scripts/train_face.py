@@ -9,7 +9,8 @@ python scripts/train_face.py train-decoder --refine --settings.steps 4500 --sett
     --settings.precision bf16-mixed --settings.tune-encoder --settings.seen-weight 3 --settings.takes ../shared/data/facegood
 python scripts/train_face.py train-emotion
 
-The shipped prior and encoder came about in more runs, each from the weights of the last (`--start`), as the teacher grew; their manifests name the last.
+The shipped networks came about in more runs, each from the weights of the last (`train-encoder --start`, `train-decoder --refine`), as teacher and speech
+set grew; their manifests name the last.
 """
 
 from __future__ import annotations

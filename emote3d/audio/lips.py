@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-_LEAST_SHUT, _LEAST_TUCKED = 0.03, 0.3
+_LEAST_SHUT, _LEAST_TUCKED = 0.02, 0.3
 """Probabilities from which a peak of p, b, m or of f, v is believed. An open mouth on p, b, m is seen, lips that meet for a moment on a
-sound like it hardly are: nearly all closures of Greek recordings that were kept from training lie above."""
+sound like it hardly are: 95% of the closures of Greek recordings that were kept from training lie above."""
 _LIKELY_APART = 0.5
 
 
