@@ -40,7 +40,7 @@ def test_lips_open_and_close_with_the_voice():
     assert motion.frames == 240
     gap_m = torch.cat([lip_gap(head.landmarks(mesh.vertices_m)) for mesh in head.pose_chunks(motion)])
     assert torch.quantile(gap_m, 0.95) > 0.004
-    assert torch.quantile(gap_m, 0.1) < 0.001
+    assert torch.quantile(gap_m, 0.05) < 0.001  # p, b and m are about a twentieth of speech
 
 
 def test_same_seed_same_bytes(tmp_path: Path):
