@@ -8,10 +8,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from emote3d.names import LIPS
+
 _LEAST_SHUT, _LEAST_TUCKED = 0.02, 0.3
 """Probabilities from which a peak of p, b, m or of f, v is believed. An open mouth on p, b, m is seen, lips that meet for a moment on a
 sound like it hardly are: 95% of the closures of Greek recordings that were kept from training lie above."""
 _LIKELY_APART = 0.5
+"""Lips are kept apart in phones that need an open mouth where those are at least so likely."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +47,7 @@ class PhoneReader(nn.Module):
     def lips(self, features: Float[Tensor, "frames feature_d"]) -> Float[Tensor, "frames lips"]:
         """Probabilities that the phone wants each of `LIPS`."""
         phones = self(features).softmax(dim=-1)
-        wanted = (self.config.shut, self.config.tucked, self.config.apart)
-        return torch.stack([phones[:, list(group)].sum(dim=1) for group in wanted], dim=1)
+        return torch.stack([phones[:, list(getattr(self.config, name))].sum(dim=1) for name in LIPS], dim=1)
 
 
 def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames lips"]:

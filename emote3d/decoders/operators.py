@@ -113,8 +113,7 @@ def articulate(channels: Channels, neutral: Channels, jaw: Frames, lips: Frames)
     """Scale the speech movements of jaw and lips apart (JALI, Edwards et al. 2016); the emotion's share stays as it is."""
     factor = torch.where(_JAWS, jaw[:, None] - 1, torch.where(_LIPS, lips[:, None] - 1, torch.zeros(1)))
     out = channels + factor * neutral
-    out[:, JAW.start] += JAW_OPEN_RAD * (out[:, _JAW_OPEN] - channels[:, _JAW_OPEN])
-    return out
+    return _with_jaw(out, channels)
 
 
 def settle(channels: Channels, fps: float) -> Channels:
@@ -228,8 +227,7 @@ def _tuck(channels: Channels, where: Frames, fps: float) -> Channels:
     out = torch.lerp(channels, tucked, _gaussian(reached, _SETTLED_S * fps))
     for moves, width_s in _WIDTHS_S:
         out = torch.where(moves, torch.lerp(channels, tucked, _gaussian(reached, width_s * fps)), out)
-    out[:, JAW.start] = channels[:, JAW.start] + JAW_OPEN_RAD * (out[:, _JAW_OPEN] - channels[:, _JAW_OPEN])
-    return out
+    return _with_jaw(out, channels)
 
 
 def _part(channels: Channels, where: Frames) -> Channels:
@@ -239,10 +237,14 @@ def _part(channels: Channels, where: Frames) -> Channels:
     out = channels.clone()
     close = out[:, _MOUTH_CLOSE].clamp(0, 1)
     out[:, _MOUTH_CLOSE] = (close - missing).clamp(min=0)
-    jaw = (missing - close).clamp(min=0)
-    out[:, _JAW_OPEN] += jaw
-    out[:, JAW.start] += JAW_OPEN_RAD * jaw
-    return out
+    out[:, _JAW_OPEN] += (missing - close).clamp(min=0)
+    return _with_jaw(out, channels)
+
+
+def _with_jaw(changed: Channels, before: Channels) -> Channels:
+    """Turn the jaw by what its opening changed."""
+    changed[:, JAW.start] = before[:, JAW.start] + JAW_OPEN_RAD * (changed[:, _JAW_OPEN] - before[:, _JAW_OPEN])
+    return changed
 
 
 def _gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
