@@ -2,7 +2,7 @@ r"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours
 
 python scripts/build_training_set.py --out runs/speech --data ../shared/data
 python scripts/train_face.py make-tape --corpus runs/speech --passes 3
-python scripts/train_face.py train-encoder --settings.steps 9000 --settings.batch 24 --settings.precision bf16-mixed
+python scripts/train_face.py train-encoder --settings.steps 9000 --settings.batch 24 --settings.unlabelled 6 --settings.precision bf16-mixed
 python scripts/train_face.py train-prior --settings.steps 6000 --settings.learning-rate 2e-3
 python scripts/train_face.py train-decoder --settings.steps 4000 --settings.precision bf16-mixed --settings.tune-encoder
 python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
@@ -32,10 +32,10 @@ from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.voice import ear_of
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.emotion import fit_emotion
-from emote3d.training.encoder import EncoderTask
+from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
-from emote3d.training.run import Schedule, fit, machine
+from emote3d.training.run import fit, machine
 from emote3d.training.tape import build_tape
 
 
@@ -79,7 +79,7 @@ class MakeTape(_Stage):
 class TrainEncoder(_Stage):
     """Pre-train the compact audio encoder."""
 
-    settings: Schedule = field(default_factory=Schedule)
+    settings: EncoderTraining = field(default_factory=EncoderTraining)
     model: CompactEncoderConfig = field(default_factory=CompactEncoderConfig)
     start: Path | None = None
     """Checkpoint folder whose encoder, of the same sizes, and phone reader to start from."""
@@ -92,7 +92,7 @@ class TrainEncoder(_Stage):
             started = load_component(self.start / "audio", CompactEncoder, CompactEncoderConfig)
             task.encoder.load_state_dict(started.state_dict())
             task.hearing.start(self.start)
-        curve = fit(task, self.tape, self.runs / "encoder", s)
+        curve = fit(task, self.tape, self.runs / "encoder", s, s.unlabelled)
         note, reader = self.note(curve), task.hearing.phones
         save_component(self.out / "audio", task.encoder, self.model, note, dtype=torch.float16)
         save_component(self.out / "phones", reader, reader.config, note, dtype=torch.float16)

@@ -60,12 +60,14 @@ class EndlessBatches(IterableDataset[Any]):
         return self._begin()
 
 
-def fit(task: lightning.LightningModule, tape: Path, runs: Path, schedule: Schedule) -> dict[str, list[float]]:
-    """Train on windows of a tape; see `fit_batches`."""
+def fit(
+    task: lightning.LightningModule, tape: Path, runs: Path, schedule: Schedule, unlabelled: int = 0
+) -> dict[str, list[float]]:
+    """Train on windows of a tape, with rows of unlabelled speech where asked for; see `fit_batches`."""
     windows = Tape(tape)
 
     def begin() -> Iterator[TapeWindow]:
-        return windows.windows(schedule.batch, schedule.seconds, np.random.default_rng(schedule.seed))
+        return windows.windows(schedule.batch, schedule.seconds, np.random.default_rng(schedule.seed), unlabelled)
 
     course = {"steps": schedule.steps, "seed": schedule.seed}
     return fit_batches(task, EndlessBatches(begin), runs, **course, precision=schedule.precision)

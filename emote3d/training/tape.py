@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from emote3d.audio.encoder import CompactEncoderConfig, LogMel, speech_level
@@ -18,6 +18,7 @@ from emote3d.data.coarticulation import accents, articulate
 from emote3d.data.corpus import read_index
 from emote3d.data.phones import SYMBOLS
 from emote3d.data.timed import TimedSpeech, load_timed
+from emote3d.errors import Emote3DError
 
 FPS = 30
 _GRID_S = 0.1
@@ -32,7 +33,13 @@ SYNTHETIC = ("espeak-ng", "flite", "festival")
 _PEOPLE_TIMES = {"tuxpaint": 2, "fillets": 2}
 """Recordings of people are rarer than synthetic voices and count more: so often a pass, by source; others `_FEW_TIMES`."""
 _FEW_TIMES = 5
+_MASK = -6.0
+"""Log-mel of what is hidden from the encoder."""
+_SPAN_FRAMES, _SPAN_STARTS = 20, 0.02
+"""Mel frames of a hidden span, and the share of frames that begin one."""
 _MEMBERS = ("mel", "phone", "articulation", "accent", "loudness")
+_UNLABELLED = "unlabelled.npy"
+"""Log-mel of speech without phone times, all of it once, one clip after the other."""
 
 
 class TapeWindow(NamedTuple):
@@ -44,15 +51,22 @@ class TapeWindow(NamedTuple):
     articulation: Float[Tensor, "batch frames articulation"]
     accent: Float[Tensor, "batch frames"]
     loudness: Float[Tensor, "batch frames"]
+    unlabelled: Float[Tensor, "rows mel_frames mels"]
+    """Speech whose phones nobody told; no rows where none was asked for."""
+
+
+def _log_mel(samples: np.ndarray, log_mel: LogMel) -> np.ndarray:
+    """Level-normalised log-mel [mel_frames, mels] of 16-bit samples, cut to the grid."""
+    grid = round(_GRID_S * log_mel.config.sample_rate)
+    waveform = samples[: len(samples) // grid * grid].astype(np.float32) / 32768
+    mel = log_mel(torch.from_numpy(waveform)[None])[0, :-1]
+    return (mel - speech_level(mel)).numpy()
 
 
 def _prepare(clip: TimedSpeech, log_mel: LogMel) -> dict[str, np.ndarray]:
     """What the tape holds of one clip."""
-    grid = round(_GRID_S * log_mel.config.sample_rate)
-    samples = clip.waveform[: len(clip.waveform) // grid * grid].astype(np.float32) / 32768
-    mel = log_mel(torch.from_numpy(samples)[None])[0, :-1]
-    mel = (mel - speech_level(mel)).numpy()
-    frames = round(len(samples) / log_mel.config.sample_rate * FPS)
+    mel = _log_mel(clip.waveform, log_mel)
+    frames = round(len(mel) * _MEL_S * FPS)
     at = np.arange(frames) / FPS * (log_mel.config.sample_rate / log_mel.config.hop)
     loudness = np.clip(1 + np.interp(at, np.arange(len(mel)), mel.mean(axis=1)) / 6, 0, 1)
     smooth = np.convolve(np.pad(loudness, 7, mode="edge"), np.hanning(15) / np.hanning(15).sum(), mode="valid")
@@ -84,12 +98,14 @@ def times_on_tape(source: str) -> int:
 def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: int | None = None) -> float:
     """Write the tape of a speech set (see `scripts/build_training_set.py`); pass 0 is clean, later ones augmented.
 
-    Recordings of people are on it several times a pass, the repeats augmented. Clips held out or without phone times
-    are left out. Returns the hours of audio on the tape.
+    Recordings of people are on it several times a pass, the repeats augmented. Clips without phone times lie beside it,
+    clips held out are left out. Returns the hours of audio on the tape.
     """
     log_mel = LogMel(CompactEncoderConfig())
     log_mel.fill_filters()
-    entries = [entry for entry in read_index(corpus) if entry.split == "train" and entry.timed][:limit]
+    taught = [entry for entry in read_index(corpus) if entry.split == "train"]
+    entries = [entry for entry in taught if entry.timed][:limit]
+    untold = [load_timed(corpus / f"{entry.id}.npz") for entry in taught if not entry.timed][:limit]
     rng = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in _MEMBERS}
     for number in range(passes):
@@ -103,6 +119,8 @@ def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: in
     out.mkdir(parents=True, exist_ok=True)
     for member, arrays in parts.items():
         np.save(out / f"{member}.npy", np.concatenate(arrays))
+    mels = [_log_mel(clip.waveform, log_mel).astype(np.float16) for clip in untold]
+    np.save(out / _UNLABELLED, np.concatenate([np.zeros((0, log_mel.config.mels), np.float16), *mels]))
     return sum(len(array) for array in parts["loudness"]) / FPS / 3600
 
 
@@ -111,11 +129,23 @@ class Tape:
 
     def __init__(self, folder: Path) -> None:
         self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _MEMBERS}
+        self._unlabelled = np.load(folder / _UNLABELLED, mmap_mode="r")
         self.seconds = len(self._members["loudness"]) // FPS
 
-    def windows(self, batch: int, seconds: int, rng: np.random.Generator) -> Iterator[TapeWindow]:
-        """Draw batches without end; windows start on the grid."""
+    def windows(self, batch: int, seconds: int, rng: np.random.Generator, unlabelled: int = 0) -> Iterator[TapeWindow]:
+        """Draw batches without end; windows start on the grid.
+
+        Args:
+            unlabelled: rows of speech without labels that come with each batch.
+
+        Raises Emote3DError where the tape has too little of it.
+        """
         lengths = {"mel": 100, "phone": 50, "articulation": FPS, "accent": FPS, "loudness": FPS}
+        if unlabelled and len(self._unlabelled) <= lengths["mel"] * seconds:
+            raise Emote3DError(
+                f"expected more than {seconds} s of speech without phone times on the tape, got"
+                f" {len(self._unlabelled) / lengths['mel']:.1f} s: add recordings to the set, or ask for 0 unlabelled rows"
+            )
         while True:
             starts = rng.integers(0, int((self.seconds - seconds) / _GRID_S), size=batch)
             cut = {}
@@ -123,6 +153,10 @@ class Tape:
                 step = round(rate * _GRID_S)
                 rows = [self._members[name][s * step : s * step + seconds * rate] for s in starts]
                 cut[name] = torch.from_numpy(np.stack(rows))
+            length = lengths["mel"] * seconds
+            untold = rng.integers(0, len(self._unlabelled) - length, size=unlabelled) if unlabelled else []
+            rows = [self._unlabelled[start : start + length] for start in untold]
+            cut["unlabelled"] = torch.from_numpy(np.stack(rows)) if rows else cut["mel"][:0]
             yield TapeWindow(phone=cut.pop("phone").long(), **{name: value.float() for name, value in cut.items()})
 
 
@@ -159,7 +193,17 @@ def disturb(
     start = torch.randint(0, mels, (batch, 1), generator=generator)
     width = torch.randint(0, 12, (batch, 1), generator=generator)
     masked = (bins >= start) & (bins < start + width)
-    return mel.masked_fill(masked[:, None], -6.0)
+    return mel.masked_fill(masked[:, None], _MASK)
+
+
+def mask_spans(
+    mel: Float[Tensor, "batch mel_frames mels"], generator: torch.Generator
+) -> tuple[Float[Tensor, "batch mel_frames mels"], Bool[Tensor, "batch feature_frames"]]:
+    """Hide about a third of each row in spans of 0.2 s or more; gives the rest, and which features lie in what is hidden."""
+    starts = torch.rand(mel.shape[:2], generator=generator) < _SPAN_STARTS
+    ahead = nn.functional.pad(starts.float(), (_SPAN_FRAMES - 1, 0))
+    hidden = nn.functional.max_pool1d(ahead[:, None], _SPAN_FRAMES, 1)[:, 0] > 0
+    return mel.masked_fill(hidden[..., None], _MASK), hidden[:, ::2]
 
 
 def _levels(mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch"]:

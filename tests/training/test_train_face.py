@@ -1,5 +1,6 @@
 """The scripts that trained the shipped face, at tiny size, on a piece of the demo's recording with made-up phone times."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -16,13 +17,14 @@ from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_cli
 from emote3d.data.timed import build_timed
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import LiveRegressionConfig, RegressionConfig
+from emote3d.errors import Emote3DError
 from emote3d.prior.flint import FlintConfig, LiveFlintConfig, MotionVAE
 from emote3d.stream.model import LiveModel
+from emote3d.training.encoder import EncoderTraining
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.face_denoiser import ActedWindows, act_windows
 from emote3d.training.live import LiveTraining
-from emote3d.training.run import Schedule
-from emote3d.training.tape import FPS, Tape, disturb, in_room, times_on_tape
+from emote3d.training.tape import FPS, Tape, disturb, in_room, mask_spans, times_on_tape
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -39,12 +41,12 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("speech")
     waveform = np.round(load_speech(DEMO).waveform.numpy()[: 8 * 16000] * 32767).astype(np.int16)
     clips = []
-    for source, times in (("espeak-ng", 4.0), ("asterisk", 4.0)):
+    for source, times, timed in (("espeak-ng", 4.0, True), ("asterisk", 4.0, True), ("ljspeech", 4.0, False)):
         spans = [(0.1 * index, (PHONES[index % len(PHONES)],), index % 3) for index in range(int(times * 10))]
         speech = build_timed(waveform[: int(times * 16000)], spans)
         entry = SpeechEntry(
             id=f"{source}-0", source=source, speaker="x", language="en-us", emotion=None, split="train",
-            duration_s=times, timed=True,
+            duration_s=times, timed=timed,
         )  # fmt: skip
         clips.append(SpeechClip(entry=entry, speech=speech))
     append_index(folder, write_clips(folder, clips))
@@ -66,6 +68,24 @@ def test_disturbed_speech_keeps_its_level(tape: Path):
     assert (levels[1] - levels[0]).abs().max() < 1.5  # masked bands move it a little
 
 
+def test_speech_without_labels_lies_beside_the_tape(tape: Path):
+    batch = next(Tape(tape).windows(2, 2, np.random.default_rng(0), unlabelled=3))
+    assert batch.unlabelled.shape == (3, 200, batch.mel.shape[2]) and batch.unlabelled.std() > 0.5
+    assert len(next(Tape(tape).windows(2, 2, np.random.default_rng(0))).unlabelled) == 0
+    with pytest.raises(Emote3DError, match=r"more than 30 s .* got 4\.0 s"):
+        next(Tape(tape).windows(2, 30, np.random.default_rng(0), unlabelled=3))
+
+
+def test_masked_spans_hide_sound_from_the_features_over_them():
+    mel = torch.randn(8, 400, 80)
+    masked, hidden = mask_spans(mel, torch.Generator().manual_seed(0))
+    covered = (masked != mel).all(dim=2)
+    assert torch.equal(covered[:, ::2], hidden) and torch.equal(masked[~covered], mel[~covered])
+    assert 0.2 < hidden.float().mean() < 0.45
+    spans = torch.diff(torch.nonzero(torch.diff(covered[0].int(), prepend=torch.zeros(1)) != 0)[:, 0])
+    assert spans[::2].min() >= 20 or len(spans) < 2
+
+
 def test_a_room_adds_a_tail_and_nothing_before():
     power = torch.full((64, 100, 2), 1e-5)
     power[:, 20] = 1.0
@@ -81,7 +101,9 @@ def test_the_live_face_trains_from_an_offline_encoder(tape: Path, tmp_path: Path
     offline, live = tmp_path / "offline", tmp_path / "live"
     course = {"steps": 2, "batch": 2, "seconds": 2}
     audio = CompactEncoderConfig(d=16, dilations=(1, 2))
-    train_face.TrainEncoder(tape=tape, runs=tmp_path / "a", out=offline, settings=Schedule(**course), model=audio).run()
+    train_face.TrainEncoder(
+        tape=tape, runs=tmp_path / "a", out=offline, settings=EncoderTraining(**course), model=audio
+    ).run()
     stage = {"tape": tape, "runs": tmp_path / "b", "out": live}
     small = {"heads": 2, "feedforward_d": 16}
     prior = LiveFlintConfig(channels=CHANNELS, d=16, **small)
@@ -104,7 +126,9 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     stage = {"tape": tape, "runs": runs, "out": out}
     course = {"steps": 2, "batch": 2, "seconds": 2}
     audio = CompactEncoderConfig(d=16, dilations=(1, 2))
-    train_face.TrainEncoder(**stage, settings=Schedule(**course), model=audio).run()
+    train_face.TrainEncoder(**stage, settings=EncoderTraining(**course, unlabelled=1), model=audio).run()
+    note = json.loads((out / "audio" / "manifest.json").read_text())
+    assert all(error > 0 for error in note["curve"]["masked_ce"])
     prior = FlintConfig(channels=CHANNELS, d=16, stages=2, heads=2, feedforward_d=16)
     train_face.TrainPrior(**stage, settings=FaceTraining(**course), model=prior).run()
     decoder = RegressionConfig(
