@@ -29,6 +29,8 @@ from emote3d.training.tape import FPS, TapeWindow, disturb
 
 CONDITION_D = len(EMOTIONS) + len(STYLE_NAMES)
 _TAKE_WEIGHT = 1.5
+_TAKE_DROPOUT = 0.3
+"""Share of the features left out when a take is learnt: there are four, of one speaker."""
 _ROTATION_WEIGHT = 400.0
 """mm^2 per rad^2: a radian of the head counts as 20 mm of skin."""
 
@@ -226,7 +228,7 @@ class DecoderTask(_FaceTask):
             window = next(self.take_windows)
             condition = torch.zeros(*window.curves.shape[:2], CONDITION_D)
             condition[..., EMOTIONS.index("neutral")] = 1
-            features = self.audio(disturb(window.mel, self.noise))
+            features = torch.nn.functional.dropout(self.audio(disturb(window.mel, self.noise)), _TAKE_DROPOUT)
             alike = take_losses(self.performed(features, condition), window.curves)
             total, losses = total + _TAKE_WEIGHT * sum(alike.values()), losses | alike
         self.log_dict(losses)

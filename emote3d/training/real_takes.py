@@ -61,14 +61,13 @@ class RealTakes:
                 self._takes.append((mel, _curves(take, len(mel) / _MEL_RATE, scale).astype(np.float32)))
 
     def windows(self, batch: int, seconds: int, rng: np.random.Generator) -> Iterator[TakeWindow]:
-        """Draw batches without end; windows start on whole tenths of a second."""
+        """Draw batches without end, of each take as often; windows start on whole tenths of a second."""
         fps = round(facegood.FPS)
-        room = np.array([max(0, len(curves) // 3 - 10 * seconds - 1) for _, curves in self._takes], float)
         while True:
             mels, curves = [], []
-            for index in rng.choice(len(room), size=batch, p=room / room.sum()):
-                at = int(rng.integers(0, int(room[index])))
+            for index in rng.integers(0, len(self._takes), size=batch):
                 mel, curve = self._takes[index]
+                at = int(rng.integers(0, len(curve) // 3 - 10 * seconds - 1))
                 mels.append(mel[10 * at : 10 * at + seconds * _MEL_RATE].astype(np.float32))
                 curves.append(curve[3 * at : 3 * at + seconds * fps])
             yield TakeWindow(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(curves)))
