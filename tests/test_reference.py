@@ -11,11 +11,12 @@ from emote3d import Direction, Emote3D, Emote3DError
 from emote3d.audio.load import load_speech
 from emote3d.audio.prosody import measure_prosody
 from emote3d.motion import save_motion
-from emote3d.names import EMOTIONS
+from emote3d.names import ARKIT_52, EMOTIONS
 from emote3d.performers.reference import STYLES, emotion_of, style_of
 from emote3d.records import Motion, Speech
 
 DEMO = Path(__file__).parents[1] / "assets" / "audio" / "demo-congrats.flac"
+ANGRY = DEMO.with_name("angry-german.flac")
 
 
 @cache
@@ -76,7 +77,11 @@ def test_the_emotion_of_a_motion_is_taken_over(tmp_path: Path):
 
 
 def test_emotion_and_style_of_a_recording_act(tmp_path: Path):
-    directed = engine().redirect(performed(), Direction(emotion_from=DEMO, style_from=DEMO, intensity=1.2))
+    assert EMOTIONS[int(emotion_of(ANGRY, engine().face).argmax())] == "anger"
+    directed = engine().redirect(performed(), Direction(emotion_from=ANGRY))
+    styled = engine().redirect(performed(), Direction(style_from=DEMO))
     plain = engine().redirect(performed(), Direction())
-    assert directed.face is not None and plain.face is not None
-    assert (directed.face.expression - plain.face.expression).abs().mean() > 0.001  # the demo's voice is nearly neutral
+    assert directed.face is not None and styled.face is not None and plain.face is not None
+    lowered = ARKIT_52.index("browDownLeft")
+    assert (directed.face.expression - plain.face.expression)[:, lowered].mean() > 0.2
+    assert (styled.face.expression - plain.face.expression).abs().mean() > 0.001
