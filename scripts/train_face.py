@@ -35,6 +35,7 @@ from emote3d.training.emotion import fit_emotion
 from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
+from emote3d.training.hearing import Hearing
 from emote3d.training.run import fit, machine
 from emote3d.training.tape import build_tape
 
@@ -57,6 +58,11 @@ class _Stage:
             "licence": "Apache-2.0",
             "curve": curve,
         }
+
+    def save_listener(self, encoder: CompactEncoder, hearing: Hearing, note: dict[str, Any]) -> None:
+        """Write the encoder and the phone reader that was trained on it."""
+        save_component(self.out / "audio", encoder, encoder.config, note, dtype=torch.float16)
+        save_component(self.out / "phones", hearing.phones, hearing.phones.config, note, dtype=torch.float16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +99,7 @@ class TrainEncoder(_Stage):
             task.encoder.load_state_dict(started.state_dict())
             task.hearing.start(self.start)
         curve = fit(task, self.tape, self.runs / "encoder", s, s.unlabelled)
-        note, reader = self.note(curve), task.hearing.phones
-        save_component(self.out / "audio", task.encoder, self.model, note, dtype=torch.float16)
-        save_component(self.out / "phones", reader, reader.config, note, dtype=torch.float16)
+        self.save_listener(task.encoder, task.hearing, self.note(curve))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +154,7 @@ class TrainDecoder(_Stage):
         save_component(self.out / "decoder", decoder, decoder.config, note, dtype=torch.float16)
         save_component(self.out / "latents", latents, latents.config, note, dtype=torch.float16)
         if task.hearing is not None:
-            reader = task.hearing.phones
-            save_component(self.out / "phones", reader, reader.config, note, dtype=torch.float16)
-            save_component(self.out / "audio", audio, audio.config, note, dtype=torch.float16)
+            self.save_listener(audio, task.hearing, note)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -221,12 +221,17 @@ def _shut(channels: Channels, where: Frames, fps: float) -> Channels:
 
 def _tuck(channels: Channels, where: Frames, fps: float) -> Channels:
     """Draw the lower lip in under the upper teeth, each shape as slowly as it moves; the jaw is opened no further than shows them."""
-    reached = torch.nn.functional.max_pool1d(where[None], 3, 1, 1)[0][:, None]
     tucked = torch.where(_TUCKS, _TUCKED, channels)
     tucked[:, _JAW_OPEN] = channels[:, _JAW_OPEN].clamp(*_TUCKED_JAW)
-    out = torch.lerp(channels, tucked, _gaussian(reached, _SETTLED_S * fps))
+
+    def drawn(width_s: float) -> Channels:
+        reach = max(1, round(width_s * fps))
+        held = torch.nn.functional.max_pool1d(where[None], 2 * reach + 1, 1, reach)[0][:, None]
+        return torch.lerp(channels, tucked, _gaussian(held, width_s * fps))
+
+    out = drawn(_SETTLED_S)
     for moves, width_s in _WIDTHS_S:
-        out = torch.where(moves, torch.lerp(channels, tucked, _gaussian(reached, width_s * fps)), out)
+        out = torch.where(moves, drawn(width_s), out)
     return _with_jaw(out, channels)
 
 

@@ -45,8 +45,8 @@ class Hearing(nn.Module):
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
         wanted = torch.zeros(len(SYMBOLS), dtype=torch.long)
-        for group, name in enumerate(LIPS):
-            wanted[list(_GROUPS[name])] = group + 1
+        for group, name in enumerate(LIPS, start=1):
+            wanted[list(getattr(self.phones.config, name))] = group
         self.register_buffer("wanted", wanted, persistent=False)
 
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
