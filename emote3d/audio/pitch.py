@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float
+from scipy.fft import irfft, rfft
 
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 600.0
 _WINDOW_S = 0.04
@@ -31,17 +32,25 @@ class PitchTrack:
 
 
 def cut_frames(
-    waveform: Float[np.ndarray, "samples"], window: Float[np.ndarray, "window"], hop: int
+    waveform: Float[np.ndarray, "samples"],
+    window: Float[np.ndarray, "window"],
+    hop: int,
+    which: Bool[np.ndarray, "all_frames"] | None = None,
 ) -> Float[np.ndarray, "frames window"]:
-    """Windowed frames, frame k centred at sample k * hop."""
+    """Windowed frames, frame k centred at sample k * hop: all of them or some."""
     padded = np.pad(waveform, (len(window) // 2, len(window) // 2 + hop))
     frames = np.lib.stride_tricks.sliding_window_view(padded, len(window))[::hop][: 1 + len(waveform) // hop]
-    return frames * window.astype(waveform.dtype)
+    return (frames if which is None else frames[which]) * window.astype(waveform.dtype)
+
+
+def squared(spectra: Complex[np.ndarray, "frames bins"]) -> Float[np.ndarray, "frames bins"]:
+    """Power, |x|^2."""
+    return spectra.real**2 + spectra.imag**2
 
 
 def _autocorrelation(frames: Float[np.ndarray, "frames window"], lags: int) -> Float[np.ndarray, "frames lags"]:
     size = 1 << (frames.shape[1] + lags - 1).bit_length()
-    return np.fft.irfft(np.abs(np.fft.rfft(frames, size, axis=1)) ** 2, size, axis=1)[:, :lags]
+    return np.asarray(irfft(squared(np.asarray(rfft(frames, size, axis=1))), size, axis=1))[:, :lags]
 
 
 def _candidates(

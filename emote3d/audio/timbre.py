@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.fft import rfft
 
-from emote3d.audio.pitch import PitchTrack, cut_frames
+from emote3d.audio.pitch import PitchTrack, cut_frames, squared
 
 _WINDOW_S, _FFT = 0.025, 1024
 _HARMONIC_WINDOW_S, _HARMONIC_TOP_HZ = 0.04, 4500.0
@@ -33,17 +34,21 @@ class Spectrogram:
     power: Float[np.ndarray, "frames bins"]
     hz: Float[np.ndarray, "bins"]
 
+    def bins(self, low_hz: float, high_hz: float) -> slice:
+        """The bins from one frequency up to another."""
+        return slice(*np.searchsorted(self.hz, (low_hz, high_hz)))
+
     def band_db(self, low_hz: float, high_hz: float) -> Track:
         """Level of a band."""
-        return decibels(self.power[:, (self.hz >= low_hz) & (self.hz < high_hz)].sum(axis=1))
+        return decibels(self.power[:, self.bins(low_hz, high_hz)].sum(axis=1))
 
     def peak_db(self, low_hz: float, high_hz: float) -> Track:
         """Level of the strongest bin of a band."""
-        return decibels(self.power[:, (self.hz >= low_hz) & (self.hz < high_hz)].max(axis=1))
+        return decibels(self.power[:, self.bins(low_hz, high_hz)].max(axis=1))
 
     def slope(self, low_hz: float, high_hz: float) -> Track:
         """Slope of the level over a band in decibels per kilohertz."""
-        inside = (self.hz >= low_hz) & (self.hz < high_hz)
+        inside = self.bins(low_hz, high_hz)
         khz = self.hz[inside] / 1000
         khz = khz - khz.mean()
         return 10 * np.log10(self.power[:, inside] + 1e-6) @ khz / (khz**2).sum()
@@ -55,11 +60,11 @@ def decibels(power: np.ndarray) -> np.ndarray:
 
 
 def spectrogram(
-    waveform: Float[np.ndarray, "samples"], rate: int, hop: int, window_s: float = _WINDOW_S
+    waveform: Float[np.ndarray, "samples"], rate: int, hop: int, window_s: float = _WINDOW_S, which: Flags | None = None
 ) -> Spectrogram:
-    """Power spectra of frames centred at k * hop samples."""
+    """Power spectra of frames centred at k * hop samples: all of them or some."""
     window = np.hanning(round(window_s * rate))
-    power = np.abs(np.fft.rfft(cut_frames(waveform, window, hop), _FFT, axis=1)) ** 2 / len(window)
+    power = squared(np.asarray(rfft(cut_frames(waveform, window, hop, which), _FFT, axis=1))) / len(window)
     return Spectrogram(power=power, hz=np.fft.rfftfreq(_FFT, 1 / rate))
 
 
@@ -113,17 +118,16 @@ def describe_flux(spectra: Spectrogram, active: Flags, voiced: Flags, hiss: Flag
 
 def describe_harmonics(waveform: Float[np.ndarray, "samples"], pitch: PitchTrack, rate: int, hop: int) -> Numbers:
     """First harmonic over the second and over the strongest one near each formant (decibels)."""
-    spectra = spectrogram(waveform, rate, hop, _HARMONIC_WINDOW_S)
-    frames = np.flatnonzero(pitch.voiced[: len(spectra.power)])
-    if not len(frames):
+    if not pitch.voiced.any():
         return [0.0] * 8
-    below = spectra.hz < _HARMONIC_TOP_HZ
-    level, hz = decibels(spectra.power[frames][:, below]), spectra.hz[below]
-    pitch_hz = pitch.hz[frames, None]
+    spectra = spectrogram(waveform, rate, hop, _HARMONIC_WINDOW_S, pitch.voiced)
+    below = spectra.bins(0, _HARMONIC_TOP_HZ)
+    level, hz = decibels(spectra.power[:, below]), spectra.hz[below]
+    pitch_hz = pitch.hz[pitch.voiced, None]
     first, second = (
         np.where(np.abs(hz - order * pitch_hz) <= 0.3 * pitch_hz, level, -90.0).max(axis=1) for order in (1, 2)
     )
-    formants = [level[:, (hz >= low) & (hz < high)].max(axis=1) for low, high in _FORMANTS_HZ]
+    formants = [level[:, spectra.bins(*band)].max(axis=1) for band in _FORMANTS_HZ]
     return mean_and_spread(first - second, *(first - formant for formant in formants))
 
 

@@ -40,7 +40,7 @@ class Batch(Reporting):
     """Checkpoint folder (default: the shipped open-v1)."""
 
     def run(self) -> None:
-        """Do what is not done yet; lines that failed are listed in failures.csv."""
+        """Do what is not done yet; lines that failed are listed in failures.csv, and `Emote3DError` counts them."""
         from emote3d.batch.engines import by_processes, by_ray
         from emote3d.batch.manifest import Asked, read_manifest
         from emote3d.batch.work import is_done, sweep

@@ -29,7 +29,7 @@ class Bench(Reporting):
     """Frames handed over at once in the rendering table."""
 
     def run(self) -> None:
-        """Measure and print."""
+        """Measure and print; raises `Emote3DError` for counts and sizes that cannot be, and where nothing can draw."""
         from emote3d.benchmark import benchmark, machine, rendering_table
         from emote3d.export.film import parse_size
         from emote3d.files import asset_path

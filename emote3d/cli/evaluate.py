@@ -43,7 +43,7 @@ class Evaluate(Reporting):
     """Picture (png, svg or pdf) of the curves over time, and with `phones` of the lip error of each phone."""
 
     def run(self) -> None:
-        """Read, compare, report."""
+        """Read, compare, report; raises `Emote3DError` where the files have nothing to compare, or `--phones` no sound."""
         from emote3d.body import load_body_model, open_avatar
         from emote3d.metrics.evaluation import compare
         from emote3d.metrics.subjects import aligned, read_subject

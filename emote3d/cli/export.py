@@ -61,7 +61,7 @@ class ExportMotion(Reporting):
 
 
 def at_rate(job: Export, fps: float) -> Export:
-    """The same job with its motion at another frame rate."""
+    """The same job with its motion at another frame rate; raises `Emote3DError` for one outside 1 to 1000."""
     from dataclasses import replace
 
     from emote3d.errors import Emote3DError

@@ -156,7 +156,7 @@ class Render(Performance):
         return motion if self.fps is None else motion.resample(self.fps)
 
     def check_output(self, suffix: str) -> None:
-        """Refuse a place that cannot be written before the work begins."""
+        """Raise `Emote3DError` for a place that cannot be written, before the work begins."""
         from emote3d.files import require_writable
 
         if self.output.suffix.lower() != suffix:

@@ -60,7 +60,7 @@ class Explain(Reporting):
     """The speech: says as well how nods, brows and blinks go with its accents and pauses."""
 
     def run(self) -> None:
-        """Load, explain, print or write."""
+        """Load, explain, print or write; raises `Emote3DError` for an output that is neither .json nor .txt."""
         from emote3d.cli.reading import read_any_motion
         from emote3d.files import atomic_path
         from emote3d.metrics.explain import explain

@@ -62,7 +62,7 @@ class View(Reporting):
     """Open it in the browser."""
 
     def run(self) -> None:
-        """Show until interrupted."""
+        """Show until interrupted; raises `Emote3DError` where a token is set."""
         if self.options.token_file is not None or os.environ.get(_TOKEN_VARIABLE):
             raise Emote3DError(
                 "the page is for this machine and takes no token; leave out --token-file and EMOTE3D_TOKEN"

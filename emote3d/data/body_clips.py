@@ -113,7 +113,11 @@ def _beat2(root: Path) -> list[BodyClip]:
 
 
 def beat_facts(name: str) -> tuple[str, str]:
-    """Speaker and emotion of a BEAT take such as 2_scott_0_73_73; conversations (kind 1) count as neutral."""
+    """Speaker and emotion of a BEAT take such as 2_scott_0_73_73; conversations (kind 1) count as neutral.
+
+    Raises:
+        Emote3DError: the name is not of that form.
+    """
     match = _BEAT_NAME.match(name)
     if match is None:
         raise Emote3DError(f"{name} is no name of BEAT; expected SPEAKER_NAME_KIND_TAKE_TAKE such as 2_scott_0_73_73")

@@ -142,7 +142,11 @@ class Espeak:
         self._chosen = name
 
     def speak(self, text: str, voice: EspeakVoice) -> TimedSpeech:
-        """Synthesise text; stops own their closure, diphthongs and affricates are split."""
+        """Synthesise text; stops own their closure, diphthongs and affricates are split.
+
+        Raises:
+            Emote3DError: the voice says nothing of the text.
+        """
         self._choose(voice.name)
         for parameter, value in ((1, voice.rate_wpm), (2, voice.volume), (3, voice.pitch), (4, voice.pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)

@@ -54,7 +54,11 @@ def textgrid_speech(waveform: np.ndarray, path: Path, phone_set: PhoneSet = "arp
 
 
 def emodb_speech(waveform: np.ndarray, path: Path) -> TimedSpeech:
-    """A clip with the phone onsets of its .lablaut file; closure, release and aspiration of a stop are one phone."""
+    """A clip with the phone onsets of its .lablaut file; closure, release and aspiration of a stop are one phone.
+
+    Raises:
+        Emote3DError: a phone has no time.
+    """
     spans: list[Span] = [(0.0, (SILENCE,), 0)]
     body = path.read_text(encoding="latin-1").split("\n#", 1)[-1]
     for line in body.splitlines():

@@ -145,7 +145,7 @@ def _need(program: str, package: str) -> None:
 
 
 def speak_flite(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedSpeech:
-    """Synthesise one text with flite; `stretch` above 1 is slower."""
+    """Synthesise one text with flite; `stretch` above 1 is slower. Raises `Emote3DError` where flite fails."""
     _need("flite", "flite")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
@@ -169,7 +169,7 @@ def speak_flite(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedS
 
 
 def speak_festival(texts: Sequence[str], voice: RecordedVoice, stretch: float = 1.0) -> list[TimedSpeech | None]:
-    """Synthesise a batch with festival; None for a text it could not speak."""
+    """Synthesise a batch with festival; None for a text it could not speak, `Emote3DError` where that is all of them."""
     _need("festival", "festival")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "batch.scm"

@@ -154,6 +154,9 @@ def make_clips(
     """The clips of an order; the same seed makes the same choices, whatever else is made.
 
     espeak-ng carries its oscillators' phase from call to call, so its samples and durations differ by a millisecond.
+
+    Raises:
+        Emote3DError: the order names no voice of `voices`.
     """
     rng = np.random.default_rng([seed, order.number, *order.name.encode()])
     split: Literal["train", "heldout"] = "heldout" if rng.random() < _HELDOUT_SHARE else "train"

@@ -90,7 +90,11 @@ def _docs_sentences(folder: Path) -> list[str]:
 
 
 def load_sentences(language: str, docs: Path | None) -> list[str]:
-    """Distinct sentences of an espeak-ng language, in a fixed order; `docs` is GNOME's `usr/share/help` folder."""
+    """Distinct sentences of an espeak-ng language, in a fixed order; `docs` is GNOME's `usr/share/help` folder.
+
+    Raises:
+        Emote3DError: no installed package has any.
+    """
     base = "en" if language.startswith("en") else "es" if language.startswith("es") else language
     found: list[str] = []
     for path in _fortune_files(base):

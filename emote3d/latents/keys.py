@@ -123,7 +123,7 @@ def parse_key(text: str) -> Key:
 
 
 def parse_word(text: str) -> tuple[str, Mapping[str, str | float]]:
-    """Read `WORD:SETTINGS`: settings while a word is said, each time."""
+    """Read `WORD:SETTINGS`: settings while a word is said, each time; raises `Emote3DError`."""
     word, colon, rest = text.partition(":")
     if not colon or not rest.strip() or not word.strip():
         raise Emote3DError(f"a word is directed by WORD:SETTINGS, e.g. never:anger,articulation=1.4; got '{text}'")

@@ -40,7 +40,7 @@ class AmuseGestures:
         return self.body.fps
 
     def check(self, direction: Direction) -> None:
-        """Refuse what AMUSE has no latent for: named emotions, motion files, sizes of gestures."""
+        """Raise `Emote3DError` for what AMUSE has no latent for: named emotions, motion files, sizes of gestures."""
         problems = [f"--emotion {direction.emotion}"] if direction.emotion.partition(":")[0] not in _ANY_VOICE else []
         problems += [f"--at {key.text}" for key in direction.key_frames() if _OF_A_LABEL & key.settings.keys()]
         problems += [f"--word {word}" for word, settings in direction.words() if _OF_A_LABEL & settings.keys()]

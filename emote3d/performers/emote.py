@@ -100,7 +100,7 @@ class EmoteFace:
         )
 
     def check(self, direction: Direction) -> None:
-        """Refuse to hear emotions and to sample, which EMOTE has no networks for."""
+        """Raise `Emote3DError` where emotions are to be heard or a face sampled, which EMOTE has no networks for."""
         if direction.is_auto:
             raise Emote3DError("an EMOTE checkpoint does not hear emotions; name one instead of auto, e.g. happy:0.8")
         if direction.sample:

@@ -116,7 +116,7 @@ def camera_for(
 
 
 def check_size(size: tuple[int, int], views: int = 1) -> None:
-    """Refuse a picture that H.264 or the renderer cannot hold."""
+    """Raise `Emote3DError` for a picture that H.264 or the renderer cannot hold."""
     width, height = size
     if width % 2 or height % 2 or not (16 * views <= width <= MAX_SIDE and 16 <= height <= MAX_SIDE):
         raise Emote3DError(
