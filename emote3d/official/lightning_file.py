@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +71,7 @@ def read_content(path: Path) -> object:
         OSError,
         AttributeError,
         TypeError,
+        struct.error,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise Emote3DError(f"{path} cannot be read as a checkpoint ({reason}); copy it again") from error

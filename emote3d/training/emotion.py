@@ -72,7 +72,11 @@ class ActedVoices:
 
 
 def read_emodb(folder: Path, ear: CompactEncoder) -> ActedVoices:
-    """EmoDB (names like 03a01Fa.wav: speaker, sentence, emotion, version), its clips in other voices too."""
+    """EmoDB (names like 03a01Fa.wav: speaker, sentence, emotion, version), its clips in other voices too.
+
+    Raises:
+        Emote3DError: the folder holds none of them.
+    """
     paths = [path for path in sorted(folder.glob("*.wav")) if len(path.stem) > 5 and path.stem[5] in _LETTERS]
     if not paths:
         raise Emote3DError(f"expected EmoDB's clips (03a01Fa.wav ...) in {folder}, found none")
@@ -95,7 +99,11 @@ def _in_other_voices(ear: CompactEncoder, clip: Speech, number: int) -> Float[np
 
 
 def reader_statistics(folder: Path, ear: CompactEncoder) -> Statistics:
-    """Voice statistics of sentences that one person reads plainly, evenly picked from a folder; never Asterisk's demo-*."""
+    """Voice statistics of sentences that one person reads plainly, evenly picked from a folder; never Asterisk's demo-*.
+
+    Raises:
+        Emote3DError: the folder holds none that are long enough.
+    """
     found = folder.glob("*") if folder.is_dir() else []
     paths = [path for path in sorted(found) if path.suffix in _READ_SUFFIXES and not path.stem.startswith("demo-")]
     rows = []

@@ -98,7 +98,11 @@ class Eyes:
         self._faces = FaceCamera(model.surface, self._camera) if len(model.surface.faces) else None
 
     def see(self, shapes: FaceShapes, sight: Sight) -> Float[Tensor, "batch frames *rest"]:
-        """Landmark motion, or pictures of mouth or face; differentiable in the shapes."""
+        """Landmark motion, or pictures of mouth or face; differentiable in the shapes.
+
+        Raises:
+            Emote3DError: pictures are asked of landmarks alone.
+        """
         assert shapes.landmarks is not None and shapes.landmarks_m is not None
         if sight == "landmarks":
             return shapes.landmarks

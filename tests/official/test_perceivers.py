@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from test_cli import run_here
 from torch import Tensor, nn
 from torch.nn import functional as F
 from training.face_sets import acted_clip, write_wav2vec
@@ -191,6 +192,15 @@ def test_other_networks_are_refused_in_one_line(case: str, face: State, video: S
             import_emotion_net(file, tmp_path / "out", features)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists() and not (tmp_path / "ran").exists()
+
+
+def test_the_verb_imports_and_says_what_it_left_out(lips: State, tmp_path: Path):
+    save_file(lips, tmp_path / "lips.safetensors")
+    done = run_here("import-checkpoint", "lip-reader", tmp_path / "lips.safetensors", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "left out 1 tensors ctc.*" in done.stdout + done.stderr and str(tmp_path / "out") in done.stdout
+    refused = run_here("import-checkpoint", "flint", tmp_path / "lips.safetensors", "-o", tmp_path / "flint")
+    assert refused.returncode == 2 and not (tmp_path / "flint").exists()
 
 
 def test_stage_2_looks_through_them(lips: State, face: State, video: State, tmp_path: Path):
