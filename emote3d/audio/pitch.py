@@ -45,7 +45,7 @@ def cut_frames(
 
 def squared(spectra: Complex[np.ndarray, "frames bins"]) -> Float[np.ndarray, "frames bins"]:
     """Power, |x|^2."""
-    return spectra.real**2 + spectra.imag**2
+    return np.square(np.real(spectra)) + np.square(np.imag(spectra))
 
 
 def _autocorrelation(frames: Float[np.ndarray, "frames window"], lags: int) -> Float[np.ndarray, "frames lags"]:
