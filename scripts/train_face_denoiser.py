@@ -14,6 +14,7 @@ import tyro
 
 from emote3d.checkpoint import load_component, read_manifest, save_component
 from emote3d.decoders.denoiser import Denoiser
+from emote3d.performers.sampled import load_face_denoiser
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.diffusion import DiffusionTraining, set_latent_scale
 from emote3d.training.face_denoiser import (
@@ -23,7 +24,7 @@ from emote3d.training.face_denoiser import (
     act_windows,
     face_denoiser_config,
 )
-from emote3d.training.run import fit_batches, machine
+from emote3d.training.run import Precision, fit_batches, machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,9 @@ class Options:
     batch: int = 16
     learning_rate: float = 1e-3
     seed: int = 0
+    precision: Precision = "32-true"
+    refine: bool = False
+    """Start from the denoiser that is there, whatever `d` and `layers` say."""
 
 
 def main(options: Options) -> None:
@@ -55,11 +59,16 @@ def main(options: Options) -> None:
         steps=options.steps, batch=options.batch, learning_rate=options.learning_rate, seed=options.seed
     )
     torch.manual_seed(options.seed)
-    denoiser = Denoiser(face_denoiser_config(prior.config, options.d, options.layers))
-    set_latent_scale(denoiser, torch.cat([acted.departure, acted.life], dim=2).flatten(0, 1))
+    if options.refine:
+        denoiser = load_face_denoiser(folder).train().requires_grad_(True)
+    else:
+        denoiser = Denoiser(face_denoiser_config(prior.config, options.d, options.layers))
+        set_latent_scale(denoiser, torch.cat([acted.departure, acted.life], dim=2).flatten(0, 1))
     task = FaceDiffusionTask(denoiser, settings, prior.config.frames_per_latent)
     batches = FaceWindows(acted, options.batch, options.seed)
-    curve = fit_batches(task, batches, options.runs, steps=options.steps, seed=options.seed)
+    curve = fit_batches(
+        task, batches, options.runs, steps=options.steps, seed=options.seed, precision=options.precision
+    )
     note = {
         "command": " ".join(["python", "scripts/train_face_denoiser.py", *sys.argv[1:]]),
         "data": "see checkpoints/README.md",

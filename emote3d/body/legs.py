@@ -17,6 +17,8 @@ _STRETCH = 0.9965
 _FOLD = 0.3
 """Share of its length that the height of a leg keeps, however far away its foot is."""
 _SOFT_M = 0.004
+FEET_APART = {"happy": 0.25, "sad": -0.6, "fear": -0.8, "disgust": -0.2, "anger": 1.0, "contempt": 0.2}
+"""How far apart somebody with an emotion puts the feet, -1..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Stance:
     def drawn(cls, rng: np.random.Generator, skeleton: Skeleton, apart: float = 0.0) -> Stance:
         """A stance of somebody; `apart` -1 close together .. 1 wide."""
         ankles = skeleton.joints_m[[JOINT["left_ankle"], JOINT["right_ankle"]]].double().clone()
-        width = 0.012 + 0.035 * apart + rng.uniform(-0.012, 0.02)
+        width = 0.012 + 0.045 * apart + rng.uniform(-0.012, 0.02)
         ahead = rng.uniform(-0.035, 0.035)
         ankles[:, 0] += torch.tensor([width, -width])
         ankles[:, 2] += torch.tensor([ahead, -ahead])

@@ -179,17 +179,17 @@ RESTS: dict[str, Rest] = {
     "sides": Rest(
         lead=Pose(place=(0.235, -0.435, 0.045), elbow=0.05, supination=-8, flexion=4),
         other=Pose(place=(0.235, -0.435, 0.045), elbow=0.05, supination=-8, flexion=4),
-        weight=1.2, moods={"sad": 2.0, "anger": 1.6, "contempt": 1.3},
+        weight=1.2, moods={"sad": 4.0, "anger": 0.7, "contempt": 1.3, "fear": 0.5},
     ),
     "folded": Rest(
         lead=Pose(place=(0.075, -0.285, 0.225), elbow=0.12, supination=-34, flexion=14, shape="relaxed"),
         other=Pose(place=(0.085, -0.315, 0.195), elbow=0.12, supination=-8, flexion=18, shape="relaxed"),
-        weight=1.8, moods={"fear": 2.5, "sad": 1.2, "anger": 0.3},
+        weight=1.8, moods={"fear": 1.5, "sad": 1.2, "anger": 0.15},
     ),
     "steepled": Rest(
         lead=Pose(place=(0.085, -0.215, 0.25), elbow=0.14, supination=-2, flexion=10, shape="claw"),
         other=Pose(place=(0.085, -0.215, 0.25), elbow=0.14, supination=-2, flexion=10, shape="claw"),
-        weight=0.9, moods={"sad": 0.4, "anger": 0.6},
+        weight=0.9, moods={"sad": 0.2, "anger": 0.3},
     ),
     "one_up": Rest(
         lead=Pose(place=(0.13, -0.235, 0.24), elbow=0.08, supination=-14, flexion=12),
@@ -199,7 +199,17 @@ RESTS: dict[str, Rest] = {
     "ready": Rest(
         lead=Pose(place=(0.16, -0.27, 0.24), elbow=0.06, supination=-6, flexion=8),
         other=Pose(place=(0.17, -0.29, 0.22), elbow=0.06, supination=-10, flexion=10),
-        weight=1.5, moods={"happy": 1.4, "sad": 0.5},
+        weight=1.5, moods={"happy": 2.0, "sad": 0.3},
+    ),
+    "braced": Rest(
+        lead=Pose(place=(0.27, -0.36, 0.12), elbow=0.2, supination=-6, flexion=6, shape="fist"),
+        other=Pose(place=(0.28, -0.38, 0.10), elbow=0.2, supination=-10, flexion=6, shape="fist"),
+        weight=0.06, moods={"anger": 60.0},
+    ),
+    "guarded": Rest(
+        lead=Pose(place=(0.075, -0.14, 0.235), elbow=0.0, supination=-12, flexion=4, shape="claw"),
+        other=Pose(place=(0.085, -0.18, 0.215), elbow=0.0, supination=-6, flexion=8, shape="loose"),
+        weight=0.06, moods={"fear": 60.0, "surprise": 8.0},
     ),
 }  # fmt: skip
 BASE = Pose(place=(0.10, -0.29, 0.28), elbow=0.1, supination=72, flexion=-4, shape="blade")

@@ -7,29 +7,35 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from emote3d.body.legs import FEET_APART
 from emote3d.names import EMOTIONS
 
 _TRAITS = {
     #           neutral happy   sad  surprise fear disgust anger contempt
-    "size":     (1.00,  1.22,  0.58,  1.15,  0.75,  0.88,  1.25,  0.80),
-    "tempo":    (1.00,  1.15,  0.66,  1.15,  1.18,  0.92,  1.38,  0.80),
-    "rate":     (1.00,  1.10,  0.70,  1.00,  0.85,  0.88,  1.15,  0.78),
-    "height":   (0.00,  0.05, -0.07,  0.07,  0.06,  0.00,  0.03, -0.03),
-    "spread":   (1.00,  1.22,  0.66,  1.18,  0.60,  0.80,  1.05,  0.95),
-    "lean":     (0.0,  -3.5,  10.0,  -5.5,  -5.0,  -6.0,   8.0,  -4.5),
-    "twist":    (0.0,   0.0,   0.0,   0.0,   7.0,  10.0,   0.0,  -9.0),
-    "shrug":    (0.0,   1.0,  -3.0,   5.0,   9.0,   3.0,   3.5,   0.0),
-    "hunch":    (0.0,  -3.0,   8.0,  -2.0,   7.0,   2.0,  -2.0,  -4.0),
-    "head":     (0.0,  -2.5,   7.0,  -3.0,   3.0,  -3.0,   2.0,  -6.0),
-    "elbow":    (0.00,  0.06, -0.06,  0.06, -0.12,  0.00,  0.16,  0.02),
-    "sway":     (1.0,   1.35,  0.75,  0.9,   1.1,   0.8,   0.85,  0.8),
+    "size":     (1.00,  1.32,  0.46,  1.22,  0.66,  0.82,  1.38,  0.74),
+    "tempo":    (1.00,  1.18,  0.60,  1.18,  1.20,  0.90,  1.42,  0.78),
+    "rate":     (1.00,  1.15,  0.60,  1.00,  0.82,  0.84,  1.20,  0.72),
+    "height":   (0.00,  0.08, -0.11,  0.10,  0.09,  0.01,  0.05, -0.03),
+    "spread":   (1.00,  1.38,  0.55,  1.30,  0.52,  0.76,  1.28,  0.95),
+    "lean":     (0.0,  -5.5,  17.0,  -8.5,  -9.0,  -9.5,  15.0,  -7.0),
+    "twist":    (0.0,   0.0,   0.0,   0.0,  11.0,  17.0,   0.0, -14.0),
+    "shrug":    (0.0,   2.5,  -5.0,   8.0,  14.0,   4.0,   8.0,   0.0),
+    "hunch":    (0.0,  -8.0,  14.0,  -4.0,  11.0,   5.0,   3.0,  -8.0),
+    "head":     (0.0,  -4.0,  11.0,  -5.0,   1.0,  -2.0,   6.0, -10.0),
+    "elbow":    (0.00,  0.12, -0.10,  0.12, -0.18, -0.04,  0.26,  0.02),
+    "sway":     (1.0,   1.45,  0.65,  0.9,   1.1,   0.8,   0.85,  0.8),
     "tremble":  (0.0,   0.0,   0.0,   0.0,   1.0,   0.0,   0.25,  0.0),
-    "open":     (0.0,   0.5,  -0.3,   0.9,   0.2,   0.0,  -0.4,   0.0),
-    "fist":     (0.0,   0.0,   0.0,   0.0,   0.25,  0.1,   0.65,  0.0),
-    "stance":   (0.0,   0.1,  -0.35,  0.0,  -0.5,  -0.1,   0.7,   0.2),
+    "open":     (0.0,   0.7,  -0.3,   1.0,   0.2,   0.0,  -0.4,   0.0),
+    "fist":     (0.0,   0.0,   0.0,   0.0,   0.30,  0.15,  1.0,   0.0),
+    "stance":   tuple(FEET_APART.get(name, 0.0) for name in EMOTIONS),
 }  # fmt: skip
 """Per emotion: factors on size, tempo and frequency; metres of height; factor of spread; degrees of posture (forward lean,
-turn, raised and forward shoulders, chin down); elbows out; and 0..1 of tremble, open hands, fists, feet apart."""
+turn, raised and forward shoulders, chin down); elbows out; and 0..1 of tremble, open hands, fists, feet apart.
+
+The directions are those that Wallbott (1998), Coulson (2004) and Dael et al. (2012) found in actors and in judged postures; how far
+is ours. Anger: trunk and head forward, shoulders up, arms away from the body, fists. Sadness: collapsed, head down, arms hanging, small
+and slow. Joy: upright, chest out, arms out and up. Fear: back, shoulders up, arms close. Disgust: back and turned away. Surprise:
+upright and back, arms up. Contempt: head back, turned away."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,8 +105,9 @@ class Planner:
         """Movements of the left and the right arm."""
         self.rng = rng
         self.left_leads = rng.random() < 0.5 + 0.35 * self.style[4]
-        self.rest = self._choose(RESTS, self._mood(0.0))
-        self.tracks = [Track(self._rest_state(lead)) for lead in (True, False)]
+        mood = self._mood(0.0)
+        self.rest = self._choose(RESTS, mood)
+        self.tracks = [Track(self._rest_state(lead, mood)) for lead in (True, False)]
         self.raised = False
         for index, (start_s, end_s) in enumerate(self.beats.phrases):
             later = self.beats.phrases[index + 1 :]
@@ -128,12 +129,13 @@ class Planner:
             weights.append(option.weight * factor)
         return str(self.rng.choice(list(options), p=np.array(weights) / sum(weights)))
 
-    def _rest_state(self, lead: bool) -> np.ndarray:
+    def _rest_state(self, lead: bool, mood: Mood) -> np.ndarray:
         rest: Rest = RESTS[self.rest]
         state = (rest.lead if lead else rest.other).state()
         state[PLACE] += self.rng.normal(0, [0.008, 0.012, 0.01])
         state[SUPINATION] += self.rng.normal(0, 6)
-        return state
+        state[ELBOW] += 0.7 * mood.elbow
+        return _toned(state, mood)
 
     def _phrase(self, start_s: float, end_s: float, next_s: float) -> None:
         """One run of speech: gestures or not, then perhaps back to rest."""
@@ -240,18 +242,14 @@ class Planner:
         state[ELBOW] += self.rng.normal(0, 0.04)
         state[SUPINATION] += self.rng.normal(0, 8)
         state[SUPINATION + 1 : SUPINATION + 3] += self.rng.normal(0, 5, 2)
-        tense, opened = np.clip(0.55 * mood.fist, 0, 0.7), np.clip(0.4 * mood.open, -0.3, 0.5)
-        extra = shape_weights(fist=1.0) * tense + shape_weights(spread=1.0) * max(opened, 0)
-        extra = extra + shape_weights(loose=1.0) * max(-opened, 0)
-        state[SHAPE] = state[SHAPE] * (1 - extra.sum()) + extra
-        return state
+        return _toned(state, mood)
 
     def _other_hand(self, track: Track, begin_s: float, mood: Mood) -> None:
         """While one hand gestures the other stays, relaxes before the body, or goes to rest."""
         chance, start_s = self.rng.random(), begin_s + self.rng.uniform(0, 0.3)
         duration_s = self.rng.uniform(0.6, 1.0) / mood.tempo
         if self.raised and chance < 0.3:
-            track.go(self._rest_state(False), start_s, duration_s)
+            track.go(self._rest_state(False, mood), start_s, duration_s)
         elif chance < 0.65:
             track.go(self._varied(RESTS["ready"].other.state(), mood), start_s, duration_s)
 
@@ -263,7 +261,16 @@ class Planner:
         duration_s = self.rng.uniform(0.65, 1.05) / np.sqrt(mood.tempo)
         for which, track in enumerate(self.tracks):
             track.go(
-                self._rest_state(which == 0),
+                self._rest_state(which == 0, mood),
                 time_s + self.rng.uniform(0, 0.12),
                 duration_s * self.rng.uniform(0.9, 1.15),
             )
+
+
+def _toned(state: np.ndarray, mood: Mood) -> np.ndarray:
+    """A state with the tension of the mood in its hand."""
+    tense, opened = np.clip(0.55 * mood.fist, 0, 0.7), np.clip(0.4 * mood.open, -0.3, 0.5)
+    extra = shape_weights(fist=1.0) * tense + shape_weights(spread=1.0) * max(opened, 0)
+    extra = extra + shape_weights(loose=1.0) * max(-opened, 0)
+    state[SHAPE] = state[SHAPE] * (1 - extra.sum()) + extra
+    return state

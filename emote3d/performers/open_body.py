@@ -12,7 +12,7 @@ from torch import Tensor
 from emote3d.audio.load import load_speech
 from emote3d.audio.rhythm import Rhythm, hear_rhythm
 from emote3d.body.kinematics import Skeleton
-from emote3d.body.legs import Stance
+from emote3d.body.legs import FEET_APART, Stance
 from emote3d.body.torso import Torso
 from emote3d.checkpoint import load_component, read_manifest
 from emote3d.decoders.denoiser import NO_GUIDANCE, Denoiser, DenoiserConfig, Guidance, conditions_by_latent
@@ -39,8 +39,6 @@ _DIRECTED = Guidance(style=3.0)
 """Where the style of the gestures is directed, it is exaggerated: the networks alone follow a third as far as the teacher."""
 _MOST_STYLE = 1.0
 """Of the styles that the body was taught."""
-_APART = {"sad": -0.35, "fear": -0.5, "anger": 0.7, "contempt": 0.2}
-"""How far apart somebody with an emotion puts the feet, -1..1."""
 _USUAL = {"pitch_range_octaves": (0.27, 0.10), "dynamics": (0.29, 0.06), "syllables_per_s": (2.1, 0.35)}
 """Median and spread of what `hear_rhythm` says of Asterisk's, LJSpeech's and the demo's speakers."""
 
@@ -179,7 +177,7 @@ class OpenBody:
 
     def stance(self, emotion: Float[Tensor, "frames 8"], seed: int) -> Stance:
         """Where the feet are put."""
-        apart = emotion.float().mean(dim=0) @ torch.tensor([_APART.get(name, 0.0) for name in EMOTIONS])
+        apart = emotion.float().mean(dim=0) @ torch.tensor([FEET_APART.get(name, 0.0) for name in EMOTIONS])
         return self.footing.stance(float(apart.clamp(-1, 1)), seed)
 
     def grounded(self, channels: Float[Tensor, "frames channels"], stance: Stance) -> BodyMotion:
