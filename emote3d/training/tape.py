@@ -138,10 +138,12 @@ class Tape:
         Args:
             unlabelled: rows of speech without labels that come with each batch.
 
-        Raises Emote3DError where the tape has too little of it.
+        Raises:
+            Emote3DError: rows of it are asked for, and the tape has no more than one.
         """
         lengths = {"mel": 100, "phone": 50, "articulation": FPS, "accent": FPS, "loudness": FPS}
-        if unlabelled and len(self._unlabelled) <= lengths["mel"] * seconds:
+        length = lengths["mel"] * seconds
+        if unlabelled and len(self._unlabelled) <= length:
             raise Emote3DError(
                 f"expected more than {seconds} s of speech without phone times on the tape, got"
                 f" {len(self._unlabelled) / lengths['mel']:.1f} s: add recordings to the set, or ask for 0 unlabelled rows"
@@ -153,7 +155,6 @@ class Tape:
                 step = round(rate * _GRID_S)
                 rows = [self._members[name][s * step : s * step + seconds * rate] for s in starts]
                 cut[name] = torch.from_numpy(np.stack(rows))
-            length = lengths["mel"] * seconds
             untold = rng.integers(0, len(self._unlabelled) - length, size=unlabelled) if unlabelled else []
             rows = [self._unlabelled[start : start + length] for start in untold]
             cut["unlabelled"] = torch.from_numpy(np.stack(rows)) if rows else cut["mel"][:0]
