@@ -1,18 +1,20 @@
-"""Few against many steps, for the face's denoiser: what is drawn beside what the teacher drew, on windows not trained on.
+"""Few against many steps, for the denoisers of face and body: what is drawn beside what the teacher drew, on windows not trained on.
 
 python scripts/compare_samplers.py --tape runs/tape
+python scripts/compare_samplers.py --part body --tape runs/body_check    # made by train_body.py make-tape with another --seed
 
-Prints a line for each sampler: Frechet distance to the teacher's latents (rows of departure and life, normalised, per number; the
-teacher against itself is the first line), and what is seen of them: spread of the brows, blinks per minute, speed of the head,
-spread of the gaze, and how far the lips part from those of the expected motion.
+Prints a line for each sampler: Frechet distance to the teacher's latents (normalised, per number; the teacher against itself is the
+first line), and what is seen of them. Face: spread of the brows, blinks per minute, speed of the head, spread of the gaze, and how
+far the lips part from those of the expected motion. Body, before feet and hands are put right: `Seen` of `emote3d.metrics.gestures`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,15 +25,20 @@ from torch import Tensor
 
 from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component
-from emote3d.decoders.denoiser import Denoiser
+from emote3d.decoders.denoiser import Denoiser, conditions_by_latent
+from emote3d.decoders.diffusion import sample_latents
 from emote3d.decoders.face import EXPRESSION
 from emote3d.decoders.face_diffusion import SAMPLER, face_conditions, life_of_rows, life_rows, sample_face
 from emote3d.decoders.life import Life
-from emote3d.decoders.samplers import SamplerConfig
+from emote3d.decoders.samplers import SamplerConfig, draw_noise
 from emote3d.files import asset_path
+from emote3d.metrics.gestures import mean_seen, seen_of
 from emote3d.names import ARKIT_52
+from emote3d.performers.open_body import OpenBody
 from emote3d.performers.sampled import load_face_denoiser
+from emote3d.prior.body import body_from_channels
 from emote3d.prior.flint import FlintConfig, MotionVAE
+from emote3d.training.body_tape import BodyTape
 from emote3d.training.face_denoiser import ActedWindows, FaceWindow, act_windows
 from emote3d.training.geometry import measure_face
 from emote3d.training.tape import FPS
@@ -52,6 +59,7 @@ SAMPLERS = {
 class Options:
     """What to compare on."""
 
+    part: Literal["face", "body"] = "face"
     tape: Path = Path("runs/tape")
     checkpoint: Path | None = None
     windows: int = 160
@@ -96,6 +104,34 @@ class Seen:
 def main(options: Options) -> None:
     """Draw and compare."""
     folder = options.checkpoint or asset_path("checkpoints", "open-v1")
+    (compare_bodies if options.part == "body" else compare_faces)(options, folder)
+
+
+def compare_bodies(options: Options, folder: Path) -> None:
+    """The body's denoiser."""
+    body, frames = OpenBody.from_pretrained(folder), 8 * FPS
+    batch = BodyTape(options.tape).draw(2 * options.windows, frames, np.random.default_rng(options.seed))
+    z = body.prior.encode(batch.motion)[0]
+    conditions = conditions_by_latent(
+        batch.content[::2], batch.emotion[::2], batch.style[::2], body.prior.config.frames_per_latent
+    )
+    noise = draw_noise(list(range(options.windows)), z.shape[1], z.shape[2])
+    others = body.denoiser.normalise(z[1::2]).flatten(0, 1)
+
+    def told(name: str, latents: Tensor, took_s: float) -> None:
+        motions = [body_from_channels(channels) for channels in body.prior.decode_long(latents)]
+        seen = mean_seen([seen_of(motion, body.skeleton, FPS) for motion in motions])
+        report(name, frechet(body.denoiser.normalise(latents).flatten(0, 1), others), asdict(seen), took_s)
+
+    told("the teacher", z[::2], 0.0)
+    for name, sampler in SAMPLERS.items():
+        began = time.perf_counter()
+        drawn = sample_latents(body.denoiser, noise, conditions, sampler)
+        told(name, drawn, time.perf_counter() - began)
+
+
+def compare_faces(options: Options, folder: Path) -> None:
+    """The face's denoiser."""
     prior, denoiser = load_component(folder / "prior", MotionVAE, FlintConfig), load_face_denoiser(folder)
     acted = act_windows(options.tape, prior, ActedWindows(seed=options.seed, windows=2 * options.windows))
     mine, other = (FaceWindow(*(part[half::2] for part in acted)) for half in (0, 1))

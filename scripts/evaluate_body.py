@@ -1,16 +1,24 @@
 """Measure the body of a checkpoint on recordings that it was never trained on.
 
-python scripts/evaluate_body.py --data ../shared/data
+python scripts/evaluate_body.py --data ../shared/data [--only motion emotions long gestures hands]
+
+`motion`: the bars of speed, beats, feet, limits and hands, and two seeds. `emotions`: a classifier of emotions, labels and donors swapped. `long`: ten
+minutes. `gestures`: what gesture_size, _rate, _speed, _openness and handedness do at 0.7 and 1.45 (-1 and 1), and how the body differs by emotion,
+three speakers and two seeds each. `hands`: half minutes of recordings that the other parts do not use, every emotion four times, each
+with another of the 32 ends of the five styles.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -25,6 +33,7 @@ from emote3d.files import asset_path
 from emote3d.metrics.gestures import (
     HANDS,
     UPPER,
+    Seen,
     audio_onsets,
     beat_gap,
     describe,
@@ -32,10 +41,13 @@ from emote3d.metrics.gestures import (
     foot_slide_cm_s,
     gesture_onsets,
     joint_speed_deg,
+    mean_seen,
     onset_f1,
     places_of,
     seam_ratio,
+    seen_of,
     whole_body,
+    wrist_acceleration,
 )
 from emote3d.names import EMOTIONS
 from emote3d.records import BodyMotion, Motion, Speech
@@ -44,6 +56,11 @@ _RATE, _PAUSE_S = 16000, 0.5
 _EMOTIONS = ("anger", "sad", "happy")
 _DONORS, _DRAWS = 3, 3
 """Recordings that give their emotion to each piece; how often they are drawn anew."""
+_CLIP_S, _HALF_MINUTES, _SPEAKERS, _SEEDS = 60.0, 32, 3, 2
+"""Length of a clip, where there is as much; of `hands` and `gestures`."""
+_FACTORS = ("gesture_size", "gesture_rate", "gesture_speed", "gesture_openness")
+_ENDS = (0.7, 1.45)
+Part = Literal["motion", "emotions", "long", "gestures", "hands"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +74,12 @@ class Options:
     checkpoint: Path | None = None
     """Checkpoint folder (default: the shipped open-v1)."""
     minutes: float = 10.0
-    """Length of the long recording; 0 leaves that part out."""
+    """Length of the long recording."""
     clips: int = 10
     """Recordings of the beat consistency."""
     seed: int = 0
+    only: tuple[Part, ...] = get_args(Part)
+    """What to measure."""
 
 
 def joined(paths: Sequence[Path], seconds: float) -> Speech:
@@ -73,8 +92,8 @@ def joined(paths: Sequence[Path], seconds: float) -> Speech:
     return Speech(waveform=torch.from_numpy(np.concatenate(parts)[: round(seconds * _RATE)]), sample_rate=_RATE)
 
 
-def recordings(options: Options) -> dict[str, Speech]:
-    """Speech of speakers and languages that the body was never trained on, 60 s each where there is as much."""
+def prompts(options: Options) -> dict[str, list[Path]]:
+    """Files of each recording: speakers and languages that the body was never trained on."""
     italian, russian = (sorted((options.sounds / name).glob("*.g722")) for name in ("it", "ru"))
     english = sorted((options.sounds / "en").glob("demo-*.g722"))
     mandarin = sorted((options.data / "facegood" / "wav").glob("*.wav"))
@@ -83,8 +102,24 @@ def recordings(options: Options) -> dict[str, Speech]:
         "ru-2": russian[1::4], "it-2": italian[1::4], "en-demo": english[1:], "zh-1": mandarin[:1], "ru-3": russian[2::4],
         "it-3": italian[2::4], "zh-2": mandarin[-1:], "ru-4": russian[3::4], "it-4": italian[3::4],
     }  # fmt: skip
-    found = {name: joined(paths, 60.0) for name, paths in lists.items() if paths}
+    return {name: paths for name, paths in lists.items() if paths}
+
+
+def recordings(options: Options) -> dict[str, Speech]:
+    """The first minute of each, where there is as much."""
+    found = {name: joined(paths, _CLIP_S) for name, paths in prompts(options).items()}
     return dict(list(found.items())[: options.clips])
+
+
+def other_half_minutes(options: Options) -> list[Speech]:
+    """What comes after the first minute of the Russian and the Italian prompts."""
+    lists = [paths for name, paths in prompts(options).items() if name[:2] in ("ru", "it")]
+    each = -(-_HALF_MINUTES // max(1, len(lists)))
+    size, pieces = round(30.0 * _RATE), []
+    for paths in lists:
+        rest = joined(paths, _CLIP_S + 30.0 * each).waveform[round(_CLIP_S * _RATE) :]
+        pieces += [Speech(waveform=piece, sample_rate=_RATE) for piece in rest.split(size) if len(piece) == size]
+    return pieces[:_HALF_MINUTES]
 
 
 class Stage:
@@ -123,6 +158,7 @@ def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
     rows: dict[str, list[float]] = {
         name: [] for name in ("upper", "hands", "own", "shifted", "slide", "excess", "inside_mm")
     }
+    accelerations = []
     for name, speech in clips.items():
         motion, body = stage.perform(speech)
         places = places_of(body, stage.skeleton)
@@ -132,6 +168,7 @@ def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
         values = (float(speeds[list(UPPER)].mean()), float(speeds[list(HANDS)].mean()), own, shifted)
         for key, value in zip(rows, (*values, foot_slide_cm_s(places, motion.fps), excess, inside), strict=True):
             rows[key].append(value)
+        accelerations.append(wrist_acceleration(places, motion.fps))
         print(
             f"  {name}: {speech.duration_s:.0f} s, upper joints {values[0]:.1f} deg/s, beats {own:.3f} own, {shifted:.3f} shifted"
         )
@@ -144,6 +181,15 @@ def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
         "foot_slide_cm_s": max(rows["slide"]),
         "beyond_joint_limits_deg": max(rows["excess"]),
         "hand_in_torso_mm": max(rows["inside_mm"]),
+    } | wrist_figures(accelerations)
+
+
+def wrist_figures(accelerations: Sequence[torch.Tensor]) -> dict[str, object]:
+    """How suddenly wrists move, over all frames of several clips."""
+    all_m_s2 = torch.cat([rows.flatten() for rows in accelerations]).numpy()
+    return {
+        "wrists_m_s2_99.9th": round(float(np.quantile(all_m_s2, 0.999)), 1),
+        "wrists_m_s2_largest": round(float(all_m_s2.max()), 1),
     }
 
 
@@ -285,18 +331,67 @@ def _repeat(x: Float[np.ndarray, "frames numbers"]) -> float:
     return float((correlation / overlap)[300:].max() / (correlation[0] / len(x)))
 
 
-def main(options: Options) -> None:
+def gestures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
+    """What is seen under either end of each factor of the gestures, and under each emotion."""
+    directions = {"plain": Direction()} | {
+        f"{name} {end}": replace(Direction(), **{name: end}) for name in _FACTORS for end in _ENDS
+    }
+    directions |= {f"handedness {end}": Direction(handedness=end) for end in (-1.0, 1.0)}
+    directions |= {name: Direction(emotion=name) for name in EMOTIONS[1:]}
+    rows: dict[str, list[Seen]] = {name: [] for name in directions}
+    for speech in list(clips.values())[:_SPEAKERS]:
+        for seed in range(_SEEDS):
+            motions = stage.engine.animate_each(speech, directions.values(), seed=stage.options.seed + seed)
+            for name, motion in zip(directions, motions, strict=True):
+                rows[name].append(seen_of(whole_body(motion), stage.skeleton, motion.fps))
+    figures = {name: asdict(mean_seen(seen)) for name, seen in rows.items()}
+    for name in figures["plain"]:
+        print(f"  {name}: " + ", ".join(f"{label} {one[name]:.2f}" for label, one in figures.items()))
+    return {"seen": {label: {name: round(value, 2) for name, value in one.items()} for label, one in figures.items()}}
+
+
+def hands(stage: Stage, pieces: Sequence[Speech]) -> dict[str, object]:
+    """Hands in the trunk, joints beyond their limits and sudden wrists, at the ends of all styles."""
+    size, handedness = _ENDS, (-1.0, 1.0)
+    corners = list(itertools.product(size, size, size, size, handedness))
+    order = np.random.default_rng(stage.options.seed).permutation(len(corners))
+    found, accelerations = [], []
+    for index, piece in enumerate(pieces):
+        corner = corners[order[index % len(corners)]]
+        asked = dict(zip((*_FACTORS, "handedness"), corner, strict=True))
+        direction = replace(Direction(emotion=EMOTIONS[index % len(EMOTIONS)]), **asked)
+        motion = stage.engine.animate(piece, direction, seed=stage.options.seed + index)
+        body = whole_body(motion)
+        found.append(faults(body, stage.skeleton, stage.torso))
+        accelerations.append(wrist_acceleration(places_of(body, stage.skeleton), motion.fps))
+    excess, inside = np.array(found).T
+    figures = {"beyond_joint_limits_deg": float(excess.max()), "hand_in_torso_mm": float(inside.max())}
+    return {"hands": {"half_minutes": len(found)} | figures | wrist_figures(accelerations)}
+
+
+def main(options: Options) -> int:
     """Measure and print; the figures as JSON at the end."""
+    if not any((options.sounds / name).is_dir() for name in ("ru", "it")) and {"emotions", "long", "hands"} & {
+        *options.only
+    }:
+        print(f"{options.sounds}: expected folders ru and it (Debian's asterisk-core-sounds-*-g722)", file=sys.stderr)
+        return 2
     torch.manual_seed(0)
-    stage, clips = Stage(options), recordings(options)
-    figures = motion_figures(stage, clips)
-    figures |= seeds(stage, next(iter(clips.values())))
-    figures |= emotions(stage, clips)
-    if options.minutes:
+    stage, clips, figures = Stage(options), recordings(options), {}
+    if "motion" in options.only:
+        figures |= motion_figures(stage, clips) | seeds(stage, next(iter(clips.values())))
+    if "emotions" in options.only:
+        figures |= emotions(stage, clips)
+    if "long" in options.only:
         paths = sorted((options.sounds / "ru").glob("*.g722")) + sorted((options.sounds / "it").glob("*.g722"))
         figures |= long_form(stage, joined(paths, 60 * options.minutes))
+    if "gestures" in options.only:
+        figures |= gestures(stage, clips)
+    if "hands" in options.only:
+        figures |= hands(stage, other_half_minutes(options))
     print(json.dumps(figures, indent=1))
+    return 0
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    sys.exit(main(tyro.cli(Options)))

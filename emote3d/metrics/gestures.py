@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -20,6 +23,9 @@ HANDS = tuple(range(25, 55))
 _SIGMA_S, _ORDER, _LEAST, _EDGE_S = 0.3, 7, 0.10, 2.0
 _FEET = tuple(JOINT[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
 _WRISTS = (JOINT["left_wrist"], JOINT["right_wrist"])
+_SHOULDERS = (JOINT["left_shoulder"], JOINT["right_shoulder"])
+_STROKE_M_S = 0.5
+"""Speed from which on a movement of a wrist counts as one of a gesture."""
 
 
 def rotations_of(body: BodyMotion) -> Float[Tensor, "frames 55 3 3"]:
@@ -151,3 +157,75 @@ def describe(body: BodyMotion, skeleton: Skeleton, fps: float) -> Float[np.ndarr
         hands[None],
     ]
     return torch.cat(parts).numpy()
+
+
+def wrist_acceleration(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> Float[Tensor, "frames_less_two 2"]:
+    """Acceleration of the left and the right wrist, metres a second squared."""
+    return joints_m[:, _WRISTS].diff(n=2, dim=0).norm(dim=-1) * fps**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What is seen of how a body moves and holds itself, mean over a clip and over both sides."""
+
+    upper_deg_s: float
+    """Speed of the upper joints."""
+    wrists_cm_s: float
+    """Speed of the wrists."""
+    strokes_a_minute: float
+    """Movements of a hand that are quicker than half a metre a second."""
+    stroke_cm_s: float
+    """Largest speed of such a movement, the median."""
+    left_share: float
+    """Share of the wrists' way that the left one makes."""
+    hands_aside_cm: float
+    """From the middle of the shoulders to the side, and how much higher."""
+    hands_up_cm: float
+    lean_deg: float
+    """Of the trunk, forward."""
+    turned_deg: float
+    """Of the chest, whichever way."""
+    head_down_deg: float
+    """Of the look of the head, below level."""
+    shoulders_up_cm: float
+    """Above the neck joint's height."""
+    feet_apart_cm: float
+
+
+def seen_of(body: BodyMotion, skeleton: Skeleton, fps: float) -> Seen:
+    """The figures of one clip."""
+    from scipy.signal import find_peaks
+
+    turned, joints_m = skeleton.posed(rotations_of(body))
+    hands_m = joints_m[:, _WRISTS] - joints_m[:, _SHOULDERS].mean(dim=1, keepdim=True)
+    speeds = (joints_m + body.translation_m.double()[:, None])[:, _WRISTS].diff(dim=0).norm(dim=-1).numpy() * fps
+    peaks = [
+        find_peaks(row, height=_STROKE_M_S, distance=max(1, round(0.25 * fps)))[1]["peak_heights"] for row in speeds.T
+    ]
+    strokes = np.concatenate(peaks)
+    spine_m = joints_m[:, JOINT["neck"]] - joints_m[:, JOINT["pelvis"]]
+    look, chest = turned[:, JOINT["head"], :, 2], turned[:, JOINT["spine3"], :, 2]
+    ankles_m = joints_m[:, [JOINT["left_ankle"], JOINT["right_ankle"]], 0]
+
+    def degrees(angle: Tensor) -> float:
+        return float(torch.rad2deg(angle).mean())
+
+    return Seen(
+        upper_deg_s=float(joint_speed_deg(body, fps)[list(UPPER)].mean()),
+        wrists_cm_s=100 * float(speeds.mean()),
+        strokes_a_minute=len(strokes) / (len(joints_m) / fps / 60),
+        stroke_cm_s=100 * float(np.median(strokes)) if len(strokes) else 0.0,
+        left_share=float(speeds[:, 0].sum() / max(1e-9, speeds.sum())),
+        hands_aside_cm=100 * float((hands_m[..., 0] * hands_m.new_tensor([1, -1])).mean()),
+        hands_up_cm=100 * float(hands_m[..., 1].mean()),
+        lean_deg=degrees(torch.atan2(spine_m[:, 2], spine_m[:, 1])),
+        turned_deg=degrees(torch.atan2(chest[:, 0], chest[:, 2]).abs()),
+        head_down_deg=degrees((-look[:, 1]).clamp(-1, 1).asin()),
+        shoulders_up_cm=100 * float((joints_m[:, _SHOULDERS, 1].mean(dim=1) - joints_m[:, JOINT["neck"], 1]).mean()),
+        feet_apart_cm=100 * float((ankles_m[:, 0] - ankles_m[:, 1]).mean()),
+    )
+
+
+def mean_seen(clips: Sequence[Seen]) -> Seen:
+    """The mean of several clips."""
+    return Seen(**{name: float(np.mean([getattr(clip, name) for clip in clips])) for name in asdict(clips[0])})

@@ -21,7 +21,9 @@ from emote3d.metrics.gestures import (
     onset_f1,
     places_of,
     seam_ratio,
+    seen_of,
     whole_body,
+    wrist_acceleration,
 )
 from emote3d.names import SMPLX_JOINTS
 from emote3d.records import BodyMotion, Motion
@@ -121,3 +123,27 @@ def test_descriptions_tell_a_lively_body_from_a_still_one(skeleton: Skeleton):
     still, lively = (describe(moving(size * np.sin(np.arange(90) / 5)), skeleton, FPS) for size in (0.0, 0.5))
     assert still.shape == lively.shape and np.isfinite(lively).all()
     assert np.abs(still - describe(moving(np.zeros(90)), skeleton, FPS)).max() == 0 < np.abs(still - lively).max()
+
+
+def test_what_is_seen_is_what_was_done(skeleton: Skeleton):
+    at_s = np.array([2.0, 4.1, 6.6, 9.0, 12.3, 15.0, 17.7])
+    still, moved = (seen_of(moving(angle), skeleton, FPS) for angle in (np.zeros(FRAMES), strokes(at_s)))
+    assert still.wrists_cm_s == still.strokes_a_minute == still.stroke_cm_s == 0
+    assert still.lean_deg == pytest.approx(seen_of(moving(np.full(4, 0.5)), skeleton, FPS).lean_deg)
+    assert moved.strokes_a_minute == 7 * 60 / (FRAMES / FPS) and moved.left_share == pytest.approx(1.0)
+    arm_m = (skeleton.joints_m[SMPLX_JOINTS.index("left_wrist")] - skeleton.joints_m[SHOULDER]).norm()
+    assert moved.stroke_cm_s == pytest.approx(100 * float(arm_m) * np.radians(20) / 0.12, rel=0.03)
+    assert moved.upper_deg_s == pytest.approx(float(joint_speed_deg(moving(strokes(at_s)), FPS)[SHOULDER]) / 13)
+    largest = float(wrist_acceleration(places_of(moving(strokes(at_s)), skeleton), FPS).max())
+    assert largest == pytest.approx(float(arm_m) * np.radians(20) / 0.12**2 * 4 / 27**0.5, rel=0.15)
+
+
+def test_a_posture_is_seen(skeleton: Skeleton):
+    still = seen_of(moving(np.zeros(4)), skeleton, FPS)
+    bent = seen_of(moving(np.full(4, 0.3), 0, 0), skeleton, FPS)  # all of it, forward about the pelvis
+    assert bent.lean_deg - still.lean_deg == pytest.approx(np.degrees(0.3), abs=0.01)
+    assert bent.head_down_deg - still.head_down_deg == pytest.approx(np.degrees(0.3), abs=0.01)
+    turned = seen_of(moving(np.full(4, -0.2), SMPLX_JOINTS.index("spine2"), 1), skeleton, FPS)
+    assert turned.turned_deg == pytest.approx(np.degrees(0.2), abs=0.01)
+    low = seen_of(moving(np.full(4, -1.2)), skeleton, FPS)  # the left arm hangs
+    assert low.hands_up_cm < still.hands_up_cm - 15 and low.hands_aside_cm < still.hands_aside_cm - 10

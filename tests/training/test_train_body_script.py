@@ -1,6 +1,7 @@
-"""`scripts/train_body.py`: a speech set to a body, at tiny size."""
+"""`scripts/train_body.py`, `compare_samplers.py`, `evaluate_body.py`: a speech set to a body and its figures, at tiny size."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -23,17 +24,22 @@ from emote3d.training.body_runs import denoiser_config
 from emote3d.training.body_tape import BodyTape
 from emote3d.training.diffusion import DiffusionTraining
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_body.py"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def loaded(name: str) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(f"{name}_script", SCRIPTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[f"{name}_script"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_body_script", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_body_script"] = module
-    spec.loader.exec_module(module)
-    return module
+    return loaded("train_body")
 
 
 @pytest.fixture
@@ -59,7 +65,9 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_speech_set_becomes_a_body_that_moves(script: ModuleType, corpus: Path, tmp_path: Path):
+def test_a_speech_set_becomes_a_body_that_moves(
+    script: ModuleType, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     places = {"tape": tmp_path / "tape", "runs": tmp_path / "runs", "out": tmp_path / "out"}
     script.MakeTape(corpus=corpus, hours=0.001, **places).run()
     tape = BodyTape(places["tape"])
@@ -77,3 +85,24 @@ def test_a_speech_set_becomes_a_body_that_moves(script: ModuleType, corpus: Path
     moved = body.act(rhythm, weights, torch.zeros(5), 0)
     assert torch.isfinite(moved.joints_axis_angle).all()
     assert moved.joints_axis_angle.diff(dim=0).abs().max() > 1e-4
+    compare = loaded("compare_samplers")
+    capsys.readouterr()
+    compare.main(compare.Options(part="body", tape=places["tape"], checkpoint=places["out"], windows=4))
+    teacher, *rows = map(json.loads, capsys.readouterr().out.splitlines())
+    assert len(rows) == len(compare.SAMPLERS)
+    assert 0 < teacher["frechet"] < min(row["frechet"] for row in rows) and teacher["wrists_cm_s"] > 1
+
+
+def test_the_figures_of_gestures_and_hands():
+    evaluate = loaded("evaluate_body")
+    stage = evaluate.Stage(evaluate.Options())
+    demo = load_speech(asset_path("assets", "audio", "demo-congrats.flac"))
+    clip = Speech(waveform=demo.waveform[: 4 * 16000], sample_rate=16000)
+    seen = evaluate.gestures(stage, {"demo": clip})["seen"]
+    assert seen["gesture_size 0.7"]["wrists_cm_s"] < seen["gesture_size 1.45"]["wrists_cm_s"]
+    assert seen["gesture_openness 0.7"]["hands_aside_cm"] < seen["gesture_openness 1.45"]["hands_aside_cm"]
+    assert seen["handedness -1.0"]["left_share"] < 0.5 < seen["handedness 1.0"]["left_share"]
+    assert seen["sad"]["lean_deg"] > seen["happy"]["lean_deg"] and seen["anger"]["head_down_deg"] > 0
+    found = evaluate.hands(stage, [clip, clip])["hands"]
+    assert found["half_minutes"] == 2 and found["beyond_joint_limits_deg"] == found["hand_in_torso_mm"] == 0
+    assert 1 < found["wrists_m_s2_99.9th"] <= found["wrists_m_s2_largest"] < 300
