@@ -43,7 +43,9 @@ class EncoderTask(lightning.LightningModule):
         self.encoder.log_mel.fill_filters()
         self.hearing = Hearing(config)
         self.noise = torch.Generator().manual_seed(settings.seed)
-        self.teacher = AveragedModel(self._reader, multi_avg_fn=get_ema_multi_avg_fn(_TEACHER_DECAY))
+        self.teacher = None
+        if settings.unlabelled:
+            self.teacher = AveragedModel(self._reader, multi_avg_fn=get_ema_multi_avg_fn(_TEACHER_DECAY))
 
     @property
     def _reader(self) -> nn.Sequential:
@@ -54,15 +56,20 @@ class EncoderTask(lightning.LightningModule):
         """One step on a batch."""
         losses = self.hearing(self.encoder(disturb(batch.mel, self.noise)), batch)
         loss = heard(losses)
-        if len(batch.unlabelled):
-            losses["masked_ce"] = self._masked_prediction(batch.unlabelled)
+        if self.teacher is not None:
+            losses["masked_ce"] = self._masked_prediction(self.teacher, batch.unlabelled)
             loss = loss + self.settings.masked_weight * losses["masked_ce"]
         self.log_dict(losses, prog_bar=False)
         return loss
 
+    def on_train_start(self) -> None:
+        """The teacher begins as a copy of what the training starts from; a resumed one has its own state."""
+        if self.teacher is not None and not self.teacher.n_averaged:
+            self.teacher.update_parameters(self._reader)
+
     def on_train_batch_end(self, outputs: Any, batch: TapeWindow, batch_idx: int) -> None:
         """The teacher follows."""
-        if self.settings.unlabelled:
+        if self.teacher is not None:
             self.teacher.update_parameters(self._reader)
 
     def configure_optimizers(self) -> Any:
@@ -70,11 +77,11 @@ class EncoderTask(lightning.LightningModule):
         taught = [*self.encoder.parameters(), *self.hearing.parameters()]
         return one_cycle([{"params": taught, "lr": self.settings.learning_rate}], self.settings)
 
-    def _masked_prediction(self, mel: Float[Tensor, "rows mel_frames mels"]) -> Tensor:
+    def _masked_prediction(self, teacher: nn.Module, mel: Float[Tensor, "rows mel_frames mels"]) -> Tensor:
         """Cross-entropy at the masked frames."""
         masked, hidden = mask_spans(disturb(mel, self.noise), self.noise)
         with torch.no_grad():
-            told = self.teacher(mel).softmax(dim=2)
+            told = teacher(mel).softmax(dim=2)
         errors = nn.functional.cross_entropy(
             self._reader(masked).transpose(1, 2), told.transpose(1, 2), reduction="none"
         )

@@ -125,9 +125,19 @@ def build_tape(corpus: Path, out: Path, *, passes: int, seed: int = 0, limit: in
 
 
 class Tape:
-    """Random windows of a tape folder."""
+    """Random windows of a tape folder.
+
+    Raises:
+        Emote3DError: a file of it is missing, or it was made before one was added.
+    """
 
     def __init__(self, folder: Path) -> None:
+        files = (*(f"{name}.npy" for name in _MEMBERS), _UNLABELLED)
+        missing = [name for name in files if not (folder / name).is_file()]
+        if missing:
+            raise Emote3DError(
+                f"expected a tape in {folder}, found no {', '.join(missing)} there: make it with make-tape"
+            )
         self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _MEMBERS}
         self._unlabelled = np.load(folder / _UNLABELLED, mmap_mode="r")
         self.seconds = len(self._members["loudness"]) // FPS

@@ -20,7 +20,7 @@ from emote3d.decoders.regression import LiveRegressionConfig, RegressionConfig
 from emote3d.errors import Emote3DError
 from emote3d.prior.flint import FlintConfig, LiveFlintConfig, MotionVAE
 from emote3d.stream.model import LiveModel
-from emote3d.training.encoder import EncoderTraining
+from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.face_denoiser import ActedWindows, act_windows
 from emote3d.training.live import LiveTraining
@@ -74,6 +74,31 @@ def test_speech_without_labels_lies_beside_the_tape(tape: Path):
     assert len(next(Tape(tape).windows(2, 2, np.random.default_rng(0))).unlabelled) == 0
     with pytest.raises(Emote3DError, match=r"more than 30 s .* got 4\.0 s"):
         next(Tape(tape).windows(2, 30, np.random.default_rng(0), unlabelled=3))
+
+
+def test_a_tape_without_one_of_its_files_is_refused(tape: Path, tmp_path: Path):
+    old = tmp_path / "old"
+    shutil.copytree(tape, old)
+    (old / "unlabelled.npy").unlink()
+    with pytest.raises(Emote3DError, match=r"found no unlabelled\.npy"):
+        Tape(old)
+
+
+def test_the_teacher_begins_as_what_the_training_starts_from_and_follows(tape: Path):
+    task = EncoderTask(CompactEncoderConfig(d=16, dilations=(1,)), EncoderTraining(unlabelled=1))
+    with torch.no_grad():
+        task.encoder.stem.weight.fill_(0.5)  # as --start would
+    task.on_train_start()
+    assert task.teacher is not None
+    followed = task.teacher.module[0].stem.weight
+    assert (followed == 0.5).all()
+    with torch.no_grad():
+        task.encoder.stem.weight.fill_(1.5)
+    task.on_train_batch_end(None, next(Tape(tape).windows(1, 2, np.random.default_rng(0))), 0)
+    assert torch.allclose(followed, torch.tensor(0.501))
+    task.on_train_start()
+    assert torch.allclose(followed, torch.tensor(0.501))  # a resumed training keeps its teacher
+    assert EncoderTask(CompactEncoderConfig(d=16, dilations=(1,)), EncoderTraining()).teacher is None
 
 
 def test_masked_spans_hide_sound_from_the_features_over_them():
