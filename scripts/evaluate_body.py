@@ -4,7 +4,7 @@ python scripts/evaluate_body.py --data ../shared/data [--only motion emotions lo
 
 `motion`: the bars of speed, beats, feet, limits and hands, and two seeds. `emotions`: a classifier of emotions, labels and donors swapped. `long`: ten
 minutes. `gestures`: what gesture_size, _rate, _speed, _openness and handedness do at 0.7 and 1.45 (-1 and 1), and how the body differs by emotion,
-three speakers and two seeds each. `hands`: half minutes of recordings that the other parts do not use, every emotion four times, each
+three speakers and two seeds each. `hands`: half minutes of recordings that are in no clip, every emotion four times, each
 with another of the 32 ends of the five styles.
 """
 

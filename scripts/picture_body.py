@@ -28,6 +28,8 @@ class Options:
     """What to draw."""
 
     output: Path = Path("docs/body.png")
+    checkpoint: Path | None = None
+    """Checkpoint folder (default: the shipped open-v1)."""
     emotions: tuple[str, ...] = ("neutral", "happy", "sad", "anger")
     first_s: float = 3.0
     step_s: float = 0.4
@@ -40,7 +42,7 @@ class Options:
 
 def main(options: Options) -> None:
     """Draw."""
-    engine = Emote3D.from_pretrained()
+    engine = Emote3D.from_pretrained(options.checkpoint)
     part, cameras = set_up(engine.avatar, (options.view,))
     rows = []
     with open_renderer(part.surface, cameras, options.size) as renderer:
