@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 _LONGEST = 1000
 
 
@@ -17,3 +21,13 @@ class Emote3DError(Exception):
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 3 :]}"
         super().__init__(line)
+
+
+@contextmanager
+def ending_in_one_line(program: str) -> Iterator[None]:
+    """End the program with an error's line on stderr and exit code 2: what verbs and scripts run in."""
+    try:
+        yield
+    except Emote3DError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        sys.exit(2)

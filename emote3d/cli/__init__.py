@@ -22,7 +22,7 @@ from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
 from emote3d.cli.serve import Serve, View
 from emote3d.cli.train import Train
-from emote3d.errors import Emote3DError
+from emote3d.errors import Emote3DError, ending_in_one_line
 from emote3d.files import DISK_ERRORS, discard_unfinished
 
 
@@ -64,10 +64,8 @@ def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     with interruptible() as interruption:
         try:
-            _run()
-        except Emote3DError as error:
-            print(f"emote3d: {error}", file=sys.stderr)
-            sys.exit(2)
+            with ending_in_one_line("emote3d"):
+                _run()
         except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
             if not (isinstance(leaving, KeyboardInterrupt) or interruption.came.is_set()):
                 raise
