@@ -34,7 +34,11 @@ def command(*arguments: str | Path) -> None:
 def tone(path: Path, seconds: float) -> Path:
     """A voiced sound with pauses."""
     time_s = np.arange(int(16000 * seconds)) / 16000
-    sound = 0.3 * np.sign(np.sin(2 * np.pi * 140 * time_s)) * np.abs(np.sin(2 * np.pi * 3 * time_s))
+    return recorded(path, 0.3 * np.sign(np.sin(2 * np.pi * 140 * time_s)) * np.abs(np.sin(2 * np.pi * 3 * time_s)))
+
+
+def recorded(path: Path, sound: np.ndarray) -> Path:
+    """A wav file of some samples at 16 kHz."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

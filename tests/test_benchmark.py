@@ -3,13 +3,16 @@
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from faults_driver import tone
+from faults_driver import recorded, tone
 from test_cli import run_here
 
+from emote3d.audio.load import load_speech
 from emote3d.benchmark import (
     Timing,
     copy_rate_bytes_per_s,
@@ -22,7 +25,10 @@ from emote3d.benchmark import (
 from emote3d.benchmark_meshes import COUNTS
 from emote3d.cli.bench import _numbers, _table
 from emote3d.errors import Emote3DError
+from emote3d.files import asset_path
 from emote3d.render import compiling
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_timings_and_rates():
@@ -109,3 +115,24 @@ def test_only_a_cold_cache_is_spoken_of(tmp_path: Path, monkeypatch: pytest.Monk
     os.utime(source, (later, later))
     made()
     assert compiling.is_cold(), "its source has changed"
+
+
+def test_other_ways_to_run_the_networks_are_held_against_eager(tmp_path: Path):
+    """`scripts/bench_encoder.py` on a second and a half of the demo, where there is no C++ compiler."""
+    demo = load_speech(asset_path("assets", "audio", "demo-congrats.flac"))
+    clip = recorded(tmp_path / "clip.wav", demo.waveform[:24000].numpy())
+    words = [sys.executable, "scripts/bench_encoder.py", "--speech", str(clip), "--rounds", "1"]
+    surroundings = os.environ | {"PYTHONPATH": ".", "CXX": str(tmp_path / "none")}
+    done = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    header, *rows = map(json.loads, done.stdout.splitlines())
+    ways = {row["way"]: row for row in rows}
+    assert header["clip_s"] == 1.5 and {"eager", "bfloat16", "int8"} <= ways.keys() and "compile" not in ways
+    assert "compile left out: " in done.stderr and "C++" in done.stderr
+    assert ("onnx left out: needs onnx" in done.stderr) == ("onnx" not in ways)
+    eager = ways["eager"]
+    assert eager["animate_x_eager"] == 1 and eager["vertex_change_mm"] == 0 and eager["shut_frames_changed"] == 0
+    assert eager["animate_ms"] > eager["encoder_ms"] > 0 and eager["animate_ms"] > eager["decoder_ms"] > 0
+    for way in ("bfloat16", "int8"):
+        assert 0 < ways[way]["coefficient_change"] < 0.2 and 0 < ways[way]["vertex_change_mm"] < 5, ways[way]
+    assert ways["bfloat16"]["vertex_change_mm"] < ways["int8"]["vertex_change_mm"]
