@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _LONGEST = 1000
 
@@ -21,6 +22,13 @@ class Emote3DError(Exception):
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST * 2 // 3]} ... {line[-_LONGEST // 3 :]}"
         super().__init__(line)
+
+
+def existing(path: Path, what: str) -> Path:
+    """The path; raises `Emote3DError` where nothing is, with what was expected there."""
+    if not path.exists():
+        raise Emote3DError(f"expected {what}; there is no {path}")
+    return path
 
 
 @contextmanager

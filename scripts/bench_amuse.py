@@ -24,6 +24,7 @@ import tyro
 from emote3d.decoders.denoiser import Conditions, Denoiser, DenoiserConfig
 from emote3d.decoders.diffusion import sample_latents
 from emote3d.decoders.samplers import AMUSE_SAMPLER, draw_noise
+from emote3d.errors import ending_in_one_line
 from emote3d.latents.ast import AstConfig, AstEncoder
 from emote3d.latents.disentangle import encode_windows, spectrograms
 from emote3d.latents.kept import kept
@@ -131,4 +132,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("bench_amuse"):
+        main(tyro.cli(Options))

@@ -26,6 +26,7 @@ from evaluate_face import Options, clips, measure_phones, ours, summary
 from emote3d import Direction
 from emote3d.audio.load import load_speech
 from emote3d.decoders.face import EXPRESSION
+from emote3d.errors import ending_in_one_line
 from emote3d.metrics.lips import LipReport
 from emote3d.pipeline import Emote3D
 from emote3d.records import Motion, Speech
@@ -272,4 +273,5 @@ if __name__ == "__main__":
         "equality": Equality(),
         "connects": Connects(),
     }
-    tyro.cli(tyro.extras.subcommand_type_from_defaults(benches), args=sys.argv[1:]).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    with ending_in_one_line("bench_live"):
+        tyro.cli(tyro.extras.subcommand_type_from_defaults(benches), args=sys.argv[1:]).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -27,6 +27,7 @@ from emote3d.data.synthesis import RECORDED_VOICES
 from emote3d.data.synthetic_set import Order, make_clips, plan_orders
 from emote3d.data.texts import load_sentences
 from emote3d.data.timing import boundary_offsets
+from emote3d.errors import ending_in_one_line, existing
 
 SHARE_ESPEAK = 0.5
 """Of the synthetic hours; the rest are voices of recorded people."""
@@ -80,6 +81,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="languages of espeak-ng and voices to make, the others left out")
     args = parser.parse_args()
+    existing(args.docs, "GNOME's user documentation in --docs")
+    if args.data is not None:
+        existing(args.data, "a folder --data with facegood, emodb, ljspeech, mfa and asterisk")
     args.out.mkdir(parents=True, exist_ok=True)
     if (args.out / "index.jsonl").exists():
         parser.error(f"{args.out} already holds a set: choose an empty folder")
@@ -101,4 +105,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line("build_training_set"):
+        main()

@@ -17,6 +17,7 @@ from retarget.synthetic import make_model  # pyright: ignore[reportMissingImport
 
 from emote3d.body import load_body_model
 from emote3d.decoders.face import face_from_arkit
+from emote3d.errors import ending_in_one_line
 from emote3d.motion import load_motion
 from emote3d.names import ARKIT_52
 from emote3d.records import Motion
@@ -82,4 +83,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line("check_retarget"):
+        main()

@@ -31,6 +31,7 @@ from emote3d.decoders.face import EXPRESSION
 from emote3d.decoders.face_diffusion import SAMPLER, face_conditions, life_of_rows, life_rows, sample_face
 from emote3d.decoders.life import Life
 from emote3d.decoders.samplers import SamplerConfig, draw_noise
+from emote3d.errors import ending_in_one_line
 from emote3d.files import asset_path
 from emote3d.metrics.gestures import mean_seen, seen_of
 from emote3d.names import ARKIT_52
@@ -169,4 +170,5 @@ def report(name: str, distance: float, figures: dict[str, float], took_s: float)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("compare_samplers"):
+        main(tyro.cli(Options))

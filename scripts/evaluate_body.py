@@ -29,6 +29,7 @@ from emote3d import Direction, Emote3D
 from emote3d.audio.load import load_speech
 from emote3d.body.kinematics import Skeleton
 from emote3d.body.torso import Torso
+from emote3d.errors import Emote3DError, ending_in_one_line, existing
 from emote3d.files import asset_path
 from emote3d.metrics.gestures import (
     HANDS,
@@ -374,8 +375,8 @@ def main(options: Options) -> int:
     if not any((options.sounds / name).is_dir() for name in ("ru", "it")) and {"emotions", "long", "hands"} & {
         *options.only
     }:
-        print(f"{options.sounds}: expected folders ru and it (Debian's asterisk-core-sounds-*-g722)", file=sys.stderr)
-        return 2
+        raise Emote3DError(f"{options.sounds}: expected folders ru and it (Debian's asterisk-core-sounds-*-g722)")
+    existing(options.data, "a folder --data with ljspeech, facegood, emodb")
     torch.manual_seed(0)
     stage, clips, figures = Stage(options), recordings(options), {}
     if "motion" in options.only:
@@ -394,4 +395,5 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options)))
+    with ending_in_one_line("evaluate_body"):
+        sys.exit(main(tyro.cli(Options)))

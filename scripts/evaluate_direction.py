@@ -31,6 +31,7 @@ from emote3d.audio.hearing import hear
 from emote3d.audio.load import load_speech
 from emote3d.body import load_body_model
 from emote3d.data.timed import TimedSpeech
+from emote3d.errors import Emote3DError, ending_in_one_line
 from emote3d.files import asset_path
 from emote3d.metrics.explain import explain
 from emote3d.metrics.lips import lip_report
@@ -161,6 +162,8 @@ def emotion_bars(options: Options) -> bool:
                     for asked in ASKED
                 ]
                 ranks[name].append(float(np.asarray(spearmanr(ASKED, measured))[0]))
+    if not recordings:
+        raise Emote3DError(f"expected Asterisk's prompts in {options.sounds}, in en, it, ru, es or fr; found none")
     met = True
     for name in EMOTIONS:
         share = right[name] / recordings
@@ -225,4 +228,5 @@ def _settings(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("evaluate_direction"):
+        main(tyro.cli(Options))

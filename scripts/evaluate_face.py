@@ -34,6 +34,7 @@ from emote3d.data.game_speech import HELD_OUT, tuxpaint_clips
 from emote3d.data.labels import textgrid_speech
 from emote3d.data.recordings import asterisk_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
+from emote3d.errors import ending_in_one_line, existing
 from emote3d.metrics.curves import best_lag, correlation, jerk
 from emote3d.metrics.lips import LipReport, lip_report
 from emote3d.metrics.mouth import mouth_curves
@@ -98,6 +99,9 @@ def _samples(speech: Speech) -> np.ndarray:
 def clips(options: Options) -> dict[str, Recording]:
     """The held-out recordings with their phones."""
     found: dict[str, Recording] = {}
+    for name in ("mfa", "asterisk"):
+        existing(options.data / name, f"the recordings '{name}' in the folder --data")
+    existing(options.prompts, "the prompts of asterisk-core-sounds-en-g722 in --prompts")
     mfa = options.data / "mfa" / "acoustic_corpus.wav"
     speech = load_speech(mfa)
     words = mfa.with_suffix(".txt").read_text(encoding="utf-8")
@@ -283,6 +287,7 @@ def main(options: Options) -> None:
     performers = {"emote3d": ours(lambda speech: engine.animate(speech, direction, fps=RATE), engine.avatar)}
     if options.peer != "none":
         performers[options.peer] = peer(options.peer)
+    existing(options.data / "facegood", "the takes of FACEGOOD in the folder --data")
     recordings = clips(options)
     audio_s = sum(recording.speech.duration_s for recording in recordings.values())
     results: dict[str, object] = {"machine": platform.machine(), "audio_s": round(audio_s, 1)}
@@ -309,4 +314,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("evaluate_face"):
+        main(tyro.cli(Options))

@@ -24,6 +24,7 @@ from emote3d.audio.loudness import frame_loudness
 from emote3d.audio.rhythm import hear_rhythm
 from emote3d.data.coarticulation import accents
 from emote3d.data.labels import textgrid_speech
+from emote3d.errors import Emote3DError, ending_in_one_line
 from emote3d.metrics.beats import Share, near_times, share_in, speech_beats
 from emote3d.metrics.explain import Explanation, explain
 from emote3d.pipeline import MOTION_FPS
@@ -107,6 +108,8 @@ def main(options: Options) -> None:
                 independent.append(
                     [share_in(events, near, MOTION_FPS) for events in (explanation.nods, explanation.raises)]
                 )
+    if not found:
+        raise Emote3DError(f"expected recordings in {options.sounds} or {options.data}; found none")
     for name in ("nods", "raises", "blinks"):
         shares = [getattr(one, name) for one in found]
         where = "in pauses" if name == "blinks" else "near an accent"
@@ -117,4 +120,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("evaluate_life"):
+        main(tyro.cli(Options))

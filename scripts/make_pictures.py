@@ -18,6 +18,7 @@ from torch import Tensor
 from emote3d import Direction, Emote3D
 from emote3d.audio.load import load_speech
 from emote3d.body import BodyModel
+from emote3d.errors import ending_in_one_line
 from emote3d.export.film import film, posed, set_up
 from emote3d.files import asset_path, atomic_path
 from emote3d.latents.instruction import parse_instruction
@@ -165,4 +166,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("make_pictures"):
+        main(tyro.cli(Options))

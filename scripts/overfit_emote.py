@@ -24,6 +24,7 @@ from emote3d.audio.loudness import frame_loudness
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
 from emote3d.data.face_clips import CLIP_FPS
 from emote3d.decoders.face import face_from_channels
+from emote3d.errors import ending_in_one_line
 from emote3d.files import atomic_path
 from emote3d.metrics.lips import LipReport, lip_report
 from emote3d.metrics.mouth import lip_gap
@@ -298,4 +299,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line("overfit_emote"):
+        main()

@@ -20,6 +20,7 @@ import tyro
 
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
+from emote3d.errors import ending_in_one_line
 from emote3d.prior.body import CHANNELS
 from emote3d.prior.patch import PatchConfig, PatchPrior
 from emote3d.training.body import BodyDiffusionTask
@@ -116,4 +117,5 @@ class TrainDenoiser(_Stage):
 
 
 if __name__ == "__main__":
-    tyro.cli(MakeTape | TrainPrior | TrainDenoiser).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    with ending_in_one_line("train_body"):
+        tyro.cli(MakeTape | TrainPrior | TrainDenoiser).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

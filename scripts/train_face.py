@@ -28,6 +28,7 @@ from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import RegressionConfig, RegressionDecoder
+from emote3d.errors import ending_in_one_line, existing
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.voice import ear_of
 from emote3d.prior.flint import FlintConfig, MotionVAE
@@ -173,6 +174,8 @@ class TrainEmotion(_Stage):
 
     def run(self) -> None:
         """Train and save; the recall on speakers left out is printed and goes into the manifest."""
+        for folder in (self.data, *self.read):
+            existing(folder, "a folder of recordings")
         audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
         reader, recalls = fit_emotion(self.data, self.read, ear_of(audio))
         recall = round(sum(recalls.values()) / len(recalls), 3)
@@ -183,4 +186,5 @@ class TrainEmotion(_Stage):
 
 
 if __name__ == "__main__":
-    tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    with ending_in_one_line("train_face"):
+        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -14,6 +14,7 @@ import tyro
 
 from emote3d.checkpoint import load_component, read_manifest, save_component
 from emote3d.decoders.denoiser import Denoiser
+from emote3d.errors import ending_in_one_line
 from emote3d.performers.sampled import load_face_denoiser
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.diffusion import DiffusionTraining, set_latent_scale
@@ -81,4 +82,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("train_face_denoiser"):
+        main(tyro.cli(Options))

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from emote3d.checkpoint import load_component, save_component
-from emote3d.errors import Emote3DError
+from emote3d.errors import Emote3DError, ending_in_one_line
 from emote3d.metrics.distribution import frechet_distance
 from emote3d.metrics.features import FeatureConfig, MotionFeatures, body_windows, features_of, train_features
 from emote3d.metrics.subjects import read_subject
@@ -93,11 +93,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder to keep the network in")
     parser.add_argument("--network", type=Path, help="folder of a network that was kept: nothing is trained")
     arguments = parser.parse_args()
-    try:
+    with ending_in_one_line("train_fgd"):
         print(json.dumps(measured(arguments)))
-    except Emote3DError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     return 0
 
 

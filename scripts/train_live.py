@@ -20,6 +20,7 @@ from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
+from emote3d.errors import ending_in_one_line
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.training.face import CONDITION_D, FaceTraining, PriorTask
@@ -111,4 +112,5 @@ class TrainFace(_Stage):
 
 
 if __name__ == "__main__":
-    tyro.cli(tyro.extras.subcommand_type_from_defaults({"prior": TrainPrior(), "face": TrainFace()})).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+    with ending_in_one_line("train_live"):
+        tyro.cli(tyro.extras.subcommand_type_from_defaults({"prior": TrainPrior(), "face": TrainFace()})).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

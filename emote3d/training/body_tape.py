@@ -13,6 +13,7 @@ from emote3d.audio.rhythm import hear_rhythm
 from emote3d.data.corpus import read_index
 from emote3d.data.gesture import beats_of, gesture
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech, join, load_timed, silence
+from emote3d.errors import existing
 from emote3d.latents.direction import MAX_INTENSITY
 from emote3d.names import BODY_STYLES, EMOTIONS
 from emote3d.prior.body import channels_from_body
@@ -109,6 +110,7 @@ class BodyTape:
 
     def __init__(self, folder: Path, spoken_only: bool = False) -> None:
         """`spoken_only`: leave out performances without speech, which recorded tapes may have."""
+        existing(folder / "starts.npy", "a body tape, which make-tape writes")
         self._members = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in MEMBERS}
         starts = np.load(folder / "starts.npy")
         spans = list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))

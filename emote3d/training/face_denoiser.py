@@ -18,6 +18,7 @@ from emote3d.decoders.denoiser import Conditions, Denoiser, DenoiserConfig
 from emote3d.decoders.face_diffusion import BLINK_RATES, LIFE_CHANNELS, face_conditions, life_rows
 from emote3d.decoders.life import draw_life
 from emote3d.decoders.schedule import ScheduleConfig
+from emote3d.errors import existing
 from emote3d.names import EMOTIONS
 from emote3d.prior.flint import FlintConfig, MotionVAE
 from emote3d.training.diffusion import DiffusionTask, DiffusionTraining
@@ -75,6 +76,7 @@ def face_denoiser_config(prior: FlintConfig, d: int, layers: int, heads: int = 4
 
 def act_windows(tape: Path, prior: MotionVAE, settings: ActedWindows) -> FaceWindow:
     """Act windows of a tape, each once under a random direction with random accents and life, and encode them."""
+    existing(tape, "a tape, which scripts/train_face.py make-tape writes")
     members = [np.load(tape / f"{name}.npy", mmap_mode="r") for name in ("articulation", "accent", "loudness")]
     rng = np.random.default_rng(settings.seed)
     frames = settings.seconds * FPS
