@@ -83,7 +83,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, float]:
     return figures
 
 
-def main() -> int:
+def main() -> None:
     """Print JSON; bad input is one line and exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("real", type=Path)
@@ -93,10 +93,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder to keep the network in")
     parser.add_argument("--network", type=Path, help="folder of a network that was kept: nothing is trained")
     arguments = parser.parse_args()
-    with ending_in_one_line("train_fgd"):
-        print(json.dumps(measured(arguments)))
-    return 0
+    print(json.dumps(measured(arguments)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with ending_in_one_line("train_fgd"):
+        main()

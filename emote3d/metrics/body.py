@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -35,8 +37,8 @@ def srgr(
 ) -> float:
     """Semantic-relevance gesture recall: mean of semantic[t] * [L1 distance of joint < threshold] / mean semantic, 0 to 1.
 
-    BEAT (Liu et al. 2022). Variants: the code sums |dx| + |dy| + |dz| (here) or takes the norm; thresholds 0.1 and 0.3 are in use;
-    it divides by the constant 0.165, the data set's mean score, where this divides by the clip's own mean.
+    BEAT (Liu et al. 2022). Variants: BEAT's code sums |dx| + |dy| + |dz| (here), EMAGE's takes the norm; thresholds 0.1 and 0.3 are
+    in use; both divide by the constant 0.165, the data set's mean score, where this divides by the clip's own mean.
     """
     weights = np.ones(len(ref)) if semantic is None else semantic
     right = np.abs(pred - ref).sum(axis=2) < threshold
@@ -46,7 +48,7 @@ def srgr(
 def lvd(pred: Float[np.ndarray, "frames points 3"], ref: Float[np.ndarray, "frames points 3"], fps: float) -> float:
     """Landmark velocity difference: mean of |v(pred) - v(ref)|, m/s (Yi et al. 2023, TalkSHOW).
 
-    Variants: BEAT2 sums |dx| + |dy| + |dz| of vertices a frame, without the rate.
+    Variants: EMAGE's code takes the mean of |dx|, |dy| and |dz| of vertices over frames and coordinates, without the rate.
     """
     return float(np.linalg.norm(np.diff(pred - ref, axis=0), axis=-1).mean() * fps) if len(ref) > 1 else 0.0
 
@@ -59,14 +61,23 @@ def jitter(positions_m: Float[np.ndarray, "frames points 3"], fps: float) -> flo
 
 
 def motion_beats_s(
-    positions_m: Float[np.ndarray, "frames joints 3"], fps: float, threshold_m_per_s: float, order: int
+    positions_m: Float[np.ndarray, "frames joints 3"],
+    fps: float,
+    threshold: float,
+    order: int,
+    usual_m_per_s: Float[np.ndarray, "joints"] | None = None,
 ) -> list[Float[np.ndarray, "beats"]]:
-    """Times at which each joint comes to a stop: local minima of its speed over `order` frames, under the threshold."""
+    """Times of the beats of each joint: local minima of its speed over `order` frames that are no standstill.
+
+    Args:
+        threshold: share of the usual speed that a minimum must lie above.
+        usual_m_per_s: the usual speed of each joint (default: its mean over the clip).
+    """
     speed = np.linalg.norm(np.gradient(positions_m, 1 / fps, axis=0), axis=-1)
-    return [
-        np.array([frame / fps for frame in argrelextrema(curve, np.less, order=order)[0] if curve[frame] < threshold_m_per_s])
-        for curve in speed.T
-    ]  # fmt: skip
+    usual = speed.mean(axis=0) if usual_m_per_s is None else usual_m_per_s
+    relative = (speed / np.maximum(usual, 1e-9)).T
+    found = [(curve, argrelextrema(curve, np.less, order=order)[0]) for curve in relative]
+    return [frames[curve[frames] > threshold] / fps for curve, frames in found]
 
 
 def beat_consistency(
@@ -75,25 +86,35 @@ def beat_consistency(
     fps: float,
     *,
     sigma_s: float = 0.3,
-    threshold_m_per_s: float = 0.3,
+    threshold: float = 0.3,
     order: int = 7,
+    usual_m_per_s: Float[np.ndarray, "joints"] | None = None,
 ) -> float:
     """How near motion beats lie to sound onsets: mean over joints of mean over onsets of exp(-d^2 / 2 sigma^2), 0 to 1.
 
     d is the distance to the joint's nearest beat; a joint without beats counts 0. Pass the upper-body joints.
-    BEAT2's alignment score (Liu et al. 2024). Variants: threshold 0.3 in the paper's and 0.10 in later code give different figures for
-    the same motion, and so do sigma 0.1 and mean over beats instead of onsets (AI Choreographer). Higher is not always
-    better: a body that trembles has a beat near every onset, so hold it against the score of real motion.
+    BEAT2's alignment score (Liu et al. 2024), class BC of its `emage_evaltools`. Variants: threshold 0.3 in EMAGE's training code
+    and 0.10 in `emage_evaltools` give different figures for the same motion; both are shares of the joint's mean speed over the
+    data set (`mean_vel_smplxflame_30.npy`, to be passed as `usual_m_per_s`), where this takes the clip's own; the training
+    code leaves out the first and last 2 s (`gestures.beat_consistency`). Sigma 0.1, and the mean over beats instead of onsets, is
+    AI Choreographer's. Higher is not always better: a body that trembles has a beat near every onset, so hold it against the
+    score of real motion.
     """
     if len(onsets_s) == 0:
         return 0.0
-    scores = []
-    for beats in motion_beats_s(positions_m, fps, threshold_m_per_s, order):
-        if len(beats) == 0:
-            scores.append(0.0)
-            continue
-        distance = np.abs(onsets_s[:, None] - beats).min(axis=1)
-        scores.append(float(np.exp(-(distance**2) / (2 * sigma_s**2)).mean()))
+    beats = motion_beats_s(positions_m, fps, threshold, order, usual_m_per_s)
+    return alignment(onsets_s, beats, sigma_s)
+
+
+def alignment(
+    onsets_s: Float[np.ndarray, "onsets"], beats_s: Sequence[Float[np.ndarray, "_"]], sigma_s: float = 0.3
+) -> float:
+    """Mean over joints of mean over onsets of exp(-d^2 / 2 sigma^2), d from an onset to the joint's nearest beat; 0 without beats."""
+    scores = [0.0] * len(beats_s)
+    for joint, beats in enumerate(beats_s):
+        if len(beats):
+            distance = np.abs(onsets_s[:, None] - beats).min(axis=1)
+            scores[joint] = float(np.exp(-(distance**2) / (2 * sigma_s**2)).mean())
     return float(np.mean(scores))
 
 
@@ -101,7 +122,8 @@ def foot_slide(positions_m: Float[np.ndarray, "frames 55 3"], fps: float) -> flo
     """Mean horizontal speed of feet that stand, m/s.
 
     A foot stands in a step where it begins and ends within 5 cm of the clip's lowest foot. Variants: a share of sliding frames
-    (GMD: more than 2.5 cm/s), or metres a clip weighted by 2 - 2^(height / 5 cm) (Zhang et al. 2018).
+    (GMD: feet under 5 cm, quicker than 0.5 m/s, which is 2.5 cm in a frame at 20 fps), or the speed of low feet weighted by
+    2 - 2^(height / H) (Zhang et al. 2018).
     """
     feet = positions_m[:, [SMPLX_JOINTS.index(name) for name in FEET]]
     low = feet[..., 1] < feet[..., 1].min() + FOOT_HEIGHT_M

@@ -20,7 +20,8 @@ class FeatureConfig:
 
     joints: int = 55
     window_frames: int = 64
-    """Frames of a window, one feature vector each; divisible by 8. BEAT2's network takes 64 frames at 30 fps too."""
+    """Frames of a window, one feature vector each; divisible by 8. BEAT2's network (`AESKConv_240_100`, 330 numbers a frame, 30 fps)
+    takes any multiple of 32."""
     hidden: int = 128
     features: int = 64
 

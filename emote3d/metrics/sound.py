@@ -88,6 +88,6 @@ def sound_measures(motion: Motion, speech: Speech, avatar: BodyModel, phones: Ti
         positions = avatar.joint_positions(Motion(body=motion.body, fps=motion.fps)).double().numpy()
         onsets = onsets_s(speech)
         for threshold in (0.3, 0.1):
-            score = beat_consistency(positions[:, list(UPPER_BODY)], onsets, motion.fps, threshold_m_per_s=threshold)
+            score = beat_consistency(positions[:, list(UPPER_BODY)], onsets, motion.fps, threshold=threshold)
             figures[f"beat_consistency_{threshold:g}"] = score
     return Evaluation(figures=figures, fps=motion.fps)

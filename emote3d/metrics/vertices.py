@@ -27,7 +27,7 @@ def mve(pred: Float[np.ndarray, "frames verts 3"], ref: Float[np.ndarray, "frame
     """Mean vertex error: mean over frames and vertices of |pred - ref|; unit of the vertices.
 
     Variants: some code takes the norm over the wrong axis of [frames, verts, 3], which mixes vertices, and some
-    prints the mean of squares.
+    prints the mean of squares (EMAGE, over coordinates).
     """
     return float(_distances(pred, ref).mean())
 

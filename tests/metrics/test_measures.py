@@ -75,15 +75,18 @@ def test_jitter_of_a_cubic():
 def test_beats_at_onsets_score_one_and_far_ones_less():
     time = np.arange(300) / 30
     swing = np.zeros((300, 1, 3))
-    swing[:, 0, 0] = np.sin(np.pi * time)  # stands still at 0.5, 1.5, ... s
-    stops = np.arange(9) + 0.5
-    assert body.beat_consistency(swing, stops, 30) == pytest.approx(1, abs=0.01)
-    off = body.beat_consistency(swing, stops[:-1] + 0.3, 30)
-    assert off == pytest.approx(np.exp(-0.5), abs=0.02)
-    swing[:, 0, 2] = 0.2 * time  # it never quite stops: 0.2 m/s are a beat under the paper's threshold, not under 0.1
-    assert body.beat_consistency(swing, stops, 30) == pytest.approx(1, abs=0.01)
-    assert body.beat_consistency(swing, stops, 30, threshold_m_per_s=0.1) == 0
+    slowest = np.arange(9) + 0.7
+    swing[:, 0, 0] = time - 0.8 * np.sin(2 * np.pi * (time - 0.7)) / (
+        2 * np.pi
+    )  # 1 m/s on average, 0.2 at 0.7, 1.7, ... s
+    assert body.beat_consistency(swing, slowest, 30, threshold=0.1) == pytest.approx(1, abs=0.01)
+    off = body.beat_consistency(swing, slowest[:-1] + 0.3, 30, threshold=0.1)
+    assert off == pytest.approx(np.exp(-0.5), abs=0.03)
+    # A fifth of the mean speed is no beat by EMAGE's first threshold, and one again where the joint is usually slower.
+    assert body.beat_consistency(swing, slowest, 30) == 0
+    assert body.beat_consistency(swing, slowest, 30, usual_m_per_s=np.array([0.5])) == pytest.approx(1, abs=0.01)
     assert body.beat_consistency(swing, np.zeros(0), 30) == 0
+    assert body.alignment(np.array([1.0]), [np.array([0.7, 3.0]), np.zeros(0)]) == pytest.approx(np.exp(-0.5) / 2)
 
 
 def test_only_standing_feet_slide():

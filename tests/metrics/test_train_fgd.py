@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from emote3d import Emote3D
+from emote3d.errors import ending_in_one_line
 from emote3d.motion import save_motion
 from emote3d.records import BodyMotion, Motion
 
@@ -50,7 +51,12 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: object) -> tuple[int, str]:
     monkeypatch.setattr(sys, "argv", ["train_fgd.py", *map(str, words)])
-    code = script.main()
+    code = 0
+    try:
+        with ending_in_one_line("train_fgd"):
+            script.main()
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
     said = capsys.readouterr()
     return code, said.out if code == 0 else said.err
 
