@@ -29,6 +29,8 @@ _TAIL_FRAMES = 60
 _TELEPHONE_BINS = (7, 58)
 """Mel bins that a telephone passes, 300 to 3400 Hz."""
 _TELEPHONE_SHARE = 0.12
+_BROWN = 3.0
+"""Log-mel by which brown noise is over its mean in the lowest bands, and under it in the highest."""
 SYNTHETIC = ("espeak-ng", "flite", "festival")
 _PEOPLE_TIMES = {"tuxpaint": 2, "fillets": 2}
 """Recordings of people are rarer than synthetic voices and count more: so often a pass, by source; others `_FEW_TIMES`."""
@@ -193,8 +195,9 @@ def disturb(
     swell = nn.functional.interpolate(
         torch.randn(batch, 1, 2 + frames // 40, generator=generator), frames, mode="linear", align_corners=True
     )
-    noise_level = uniform(-11.0, -1.5, 1, 1) + uniform(0, 1.2, 1, 1) * swell.transpose(1, 2)
-    noise = noise_level + 0.8 * curve.roll(1, 0) + 0.5 * torch.randn(mel.shape, generator=generator)
+    noise_level = uniform(-10.0, 0.0, 1, 1) + uniform(0, 1.2, 1, 1) * swell.transpose(1, 2)
+    hue = uniform(-1.0, _BROWN, 1, 1) * torch.linspace(1, -1, mels)  # as much in low bands as brown noise has, or some hiss
+    noise = noise_level + hue + 0.8 * curve.roll(1, 0) + 0.5 * torch.randn(mel.shape, generator=generator)
     babble = power.roll(1, 0) * uniform(-14.0, -2.5, 1, 1).exp()
     mel = (power + noise.exp() + babble).log()
     bins = torch.arange(mels)
