@@ -7,6 +7,7 @@ python scripts/train_face.py train-prior --settings.steps 6000 --settings.learni
 python scripts/train_face.py train-decoder --settings.steps 4000 --settings.precision bf16-mixed --settings.tune-encoder
 python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
     --settings.precision bf16-mixed --settings.tune-encoder --settings.seen-weight 3 --settings.takes ../shared/data/facegood
+python scripts/train_face.py average --parts checkpoints/one checkpoints/refined --out checkpoints/open-v1
 python scripts/train_face.py train-emotion
 
 The shipped networks came about in more runs, each from the weights of the last (`train-encoder --start`, `train-decoder --refine`), as teacher and speech
@@ -24,6 +25,7 @@ import torch
 import tyro
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
@@ -32,6 +34,7 @@ from emote3d.errors import ending_in_one_line, existing
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.voice import ear_of
 from emote3d.prior.flint import FlintConfig, MotionVAE
+from emote3d.training.average import average_component, trainings
 from emote3d.training.emotion import fit_emotion
 from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
@@ -159,6 +162,30 @@ class TrainDecoder(_Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Average(_Stage):
+    """Take the mean of faces that were refined from one another, weight by weight: encoder, phone reader, latents, decoder."""
+
+    parts: tuple[Path, ...]
+    """Their checkpoint folders."""
+
+    def run(self) -> None:
+        """Average and save; the manifests tell how each part was trained."""
+        for name, classes in _REFINED.items():
+            folders = [part / name for part in self.parts]
+            mean = average_component(folders, *classes)
+            note = self.note({}) | {"parts": trainings(folders)}
+            save_component(self.out / name, mean, mean.config, note, dtype=torch.float16)
+
+
+_REFINED: dict[str, tuple[type, type]] = {
+    "audio": (CompactEncoder, CompactEncoderConfig),
+    "phones": (PhoneReader, PhoneReaderConfig),
+    "latents": (SpeechEncoder, SpeechEncoderConfig),
+    "decoder": (RegressionDecoder, RegressionConfig),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainEmotion(_Stage):
     """Train the reader of the voice's emotion on EmoDB and plain read speech."""
 
@@ -187,4 +214,4 @@ class TrainEmotion(_Stage):
 
 if __name__ == "__main__":
     with ending_in_one_line("train_face"):
-        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | Average | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -28,9 +28,9 @@ def script():
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of motions: two seeds, a third seed, and the third with its body frozen."""
+    """Folders of motions: three seeds, a fourth, and the fourth with its body frozen."""
     engine, root = Emote3D.from_pretrained(), tmp_path_factory.mktemp("sets")
-    for name, seed in (("real", 0), ("real", 1), ("alike", 2)):
+    for name, seed in (("real", 0), ("real", 1), ("real", 3), ("alike", 2)):
         (root / name).mkdir(exist_ok=True)
         motion = engine.animate(ROOT / "assets/audio/demo-congrats.flac", seed=seed)
         save_motion(motion, root / name / f"{seed}.npz")

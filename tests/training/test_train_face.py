@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from emote3d import Direction, Emote3D
-from emote3d.audio.encoder import CompactEncoderConfig, LiveEncoderConfig
+from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LiveEncoderConfig
 from emote3d.audio.load import load_speech
+from emote3d.checkpoint import load_component, save_component
 from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_clips
 from emote3d.data.timed import build_timed
 from emote3d.decoders.face import CHANNELS
@@ -20,6 +21,7 @@ from emote3d.decoders.regression import LiveRegressionConfig, RegressionConfig
 from emote3d.errors import Emote3DError
 from emote3d.prior.flint import FlintConfig, LiveFlintConfig, MotionVAE
 from emote3d.stream.model import LiveModel
+from emote3d.training.average import average_component
 from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.face_denoiser import ActedWindows, act_windows
@@ -162,6 +164,21 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     for refine in (False, True):
         settings = replace(FaceTraining(**course), tune_encoder=True, seed=int(refine), seen_weight=float(refine))
         train_face.TrainDecoder(**stage, settings=settings, model=decoder, refine=refine).run()
+    former = tmp_path / "former"
+    shutil.copytree(out, former)
+    with torch.no_grad():
+        moved = load_component(out / "audio", CompactEncoder, CompactEncoderConfig)
+        moved.stem.weight.add_(2.0)
+    save_component(out / "audio", moved, moved.config, {})
+    train_face.Average(**stage, parts=(former, out)).run()
+    mean, was = (load_component(place / "audio", CompactEncoder, CompactEncoderConfig) for place in (out, former))
+    assert torch.allclose(mean.stem.weight, was.stem.weight + 1.0, atol=2e-3)
+    commands = [part["command"] for part in json.loads((out / "decoder" / "manifest.json").read_text())["parts"]]
+    assert len(commands) == 2 and all(commands)
+    with pytest.raises(Emote3DError, match="of the same sizes"):
+        average_component(
+            [out / "audio", ROOT / "checkpoints" / "open-v1" / "audio"], CompactEncoder, CompactEncoderConfig
+        )
     shutil.copytree(ROOT / "checkpoints" / "open-v1" / "voice", out / "voice")
     speech = load_speech(DEMO)
     motion = Emote3D.from_pretrained(out).animate((speech.waveform.numpy()[:32000], 16000), Direction(emotion="happy"))
