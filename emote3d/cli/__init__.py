@@ -67,7 +67,8 @@ def main() -> None:
             with ending_in_one_line("emote3d"):
                 _run()
         except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
-            if not (isinstance(leaving, KeyboardInterrupt) or interruption.came.is_set()):
+            interrupted = isinstance(leaving, KeyboardInterrupt) or (leaving.code and interruption.heard())
+            if not interrupted:
                 raise
             discard_unfinished()  # an interruption inside of the tidying may have left something
             interruption.tell()

@@ -16,6 +16,8 @@ from emote3d.files import discard_unfinished
 GRACE_S = 0.6
 """How long what is going on may take to end by itself."""
 EXIT_CODE = 130
+_HEARD_S = 0.05
+"""How long the thread that hears Ctrl-C may take to say so."""
 
 
 class Interruption:
@@ -24,6 +26,10 @@ class Interruption:
     def __init__(self) -> None:
         self.came = threading.Event()
         self._told = threading.Lock()
+
+    def heard(self) -> bool:
+        """Whether it came, even this moment: a library may have made another error of it before the thread could say so."""
+        return self.came.wait(_HEARD_S)
 
     def tell(self) -> None:
         """Say so, once."""
