@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -370,7 +369,7 @@ def hands(stage: Stage, pieces: Sequence[Speech]) -> dict[str, object]:
     return {"hands": {"half_minutes": len(found)} | figures | wrist_figures(accelerations)}
 
 
-def main(options: Options) -> int:
+def main(options: Options) -> None:
     """Measure and print; the figures as JSON at the end."""
     if not any((options.sounds / name).is_dir() for name in ("ru", "it")) and {"emotions", "long", "hands"} & {
         *options.only
@@ -391,9 +390,8 @@ def main(options: Options) -> int:
     if "hands" in options.only:
         figures |= hands(stage, other_half_minutes(options))
     print(json.dumps(figures, indent=1))
-    return 0
 
 
 if __name__ == "__main__":
     with ending_in_one_line("evaluate_body"):
-        sys.exit(main(tyro.cli(Options)))
+        main(tyro.cli(Options))

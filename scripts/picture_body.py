@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_pictures import write_png
 
 from emote3d import Direction, Emote3D
+from emote3d.errors import ending_in_one_line
 from emote3d.export.film import posed, set_up
 from emote3d.files import asset_path
 from emote3d.render import open_renderer
@@ -57,4 +58,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    with ending_in_one_line("picture_body"):
+        main(tyro.cli(Options))

@@ -196,9 +196,7 @@ def disturb(
         torch.randn(batch, 1, 2 + frames // 40, generator=generator), frames, mode="linear", align_corners=True
     )
     noise_level = uniform(-10.0, 0.0, 1, 1) + uniform(0, 1.2, 1, 1) * swell.transpose(1, 2)
-    hue = uniform(-1.0, _BROWN, 1, 1) * torch.linspace(
-        1, -1, mels
-    )  # as much in low bands as brown noise has, or some hiss
+    hue = uniform(-1.0, _BROWN, 1, 1) * torch.linspace(1, -1, mels)  # from some hiss to brown noise
     noise = noise_level + hue + 0.8 * curve.roll(1, 0) + 0.5 * torch.randn(mel.shape, generator=generator)
     babble = power.roll(1, 0) * uniform(-14.0, -2.5, 1, 1).exp()
     mel = (power + noise.exp() + babble).log()
