@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from faults_driver import OLD, tone
+from retarget.synthetic import make_model
 from test_cli import run_here
 
 from emote3d.export.reading import read_motion
@@ -192,28 +192,26 @@ def interrupted(arguments: list[str | Path], ready: object, pause_s: float = 0.0
         return time.monotonic() - began, (code, len(said.strip().splitlines()))
 
 
-def _map_in(folder: str, results: object) -> None:
-    os.environ["EMOTE3D_CACHE"] = folder
-    from body.conftest import official_members
-
+def _map_in(path: Path, folder: Path, results: object) -> None:
+    os.environ["EMOTE3D_CACHE"] = str(folder)
     from emote3d.body import load_body_model
     from emote3d.retarget import map_for
 
-    path = Path(folder) / f"{os.getpid()}.npz"
-    np.savez(path, **official_members(5))
     results.put(map_for(load_body_model(path)).matrix.sum().item())
 
 
 @linux
 @slow
 def test_two_processes_share_a_cache(tmp_path: Path):
+    model = make_model(tmp_path, seed=5, faces=3000, basis=20)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    both = [context.Process(target=_map_in, args=(str(tmp_path), results)) for _ in range(2)]
+    both = [context.Process(target=_map_in, args=(model.path, tmp_path / "cache", results)) for _ in range(2)]
     for process in both:
         process.start()
     sums = [results.get(timeout=200) for _ in both]
     for process in both:
         process.join()
     assert sums[0] == sums[1]
-    assert len(list((tmp_path / "retarget").glob("*.npz"))) == 1 and not list((tmp_path / "retarget").glob(".*"))
+    kept = tmp_path / "cache" / "retarget"
+    assert len(list(kept.glob("*.npz"))) == 1 and not list(kept.glob(".*"))
