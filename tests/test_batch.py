@@ -141,3 +141,17 @@ def test_a_bad_manifest_is_refused_in_one_line(tmp_path: Path, header: list[str]
     with pytest.raises(Emote3DError, match=message) as error:
         read_manifest(manifest(tmp_path, rows, header), asked(tmp_path))
     assert "\n" not in str(error.value)
+
+
+def test_a_batch_that_is_ended_at_once_says_nothing_of_what_is_tidied_up_after_it(tmp_path: Path):
+    program = tmp_path / "ended.py"
+    program.write_text(
+        "import os, time\n"
+        "from emote3d.batch.engines import _processes\n"
+        "if __name__ == '__main__':\n"
+        "    _processes(1).submit(time.sleep, 60)\n"
+        "    time.sleep(1)\n"
+        "    os._exit(130)\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -18,6 +18,8 @@ from emote3d.files import discard_unfinished
 
 _ATTEMPTS = 3
 _WAITING_PER_WORKER = 2
+_UNTOLD = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""Ctrl-C says one line: what is tidied up after it is not told."""
 
 
 def by_processes(jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
@@ -59,6 +61,9 @@ def _pool(waiting: Iterator[Job], workers: int, suspects: list[Job]) -> Iterator
 
 
 def _processes(workers: int) -> ProcessPoolExecutor:
+    told = os.environ.get("PYTHONWARNINGS", "")
+    if _UNTOLD not in told:
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [told, _UNTOLD]))
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
 
 
@@ -98,8 +103,6 @@ def by_ray(jobs: Iterable[Job], workers: int) -> Iterator[Outcome]:
         from ray.exceptions import RayError
     except ImportError as error:
         raise Emote3DError("--engine ray needs Ray: pip install 'emote3d[ray]'") from error
-    import os
-
     try:
         here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers, "include_dashboard": False}
         ray.init(log_to_driver=False, logging_level="error", **here)  # pyright: ignore[reportArgumentType]
