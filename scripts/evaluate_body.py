@@ -30,9 +30,9 @@ from emote3d.body.kinematics import Skeleton
 from emote3d.body.torso import Torso
 from emote3d.errors import Emote3DError, ending_in_one_line, existing
 from emote3d.files import asset_path
+from emote3d.metrics.body import UPPER_BODY
 from emote3d.metrics.gestures import (
     HANDS,
-    UPPER,
     Seen,
     audio_onsets,
     beat_gap,
@@ -165,7 +165,7 @@ def motion_figures(stage: Stage, clips: dict[str, Speech]) -> dict[str, object]:
         speeds = joint_speed_deg(body, motion.fps)
         own, shifted = beat_gap(audio_onsets(speech.waveform.numpy(), _RATE), places, motion.fps)
         excess, inside = faults(body, stage.skeleton, stage.torso)
-        values = (float(speeds[list(UPPER)].mean()), float(speeds[list(HANDS)].mean()), own, shifted)
+        values = (float(speeds[list(UPPER_BODY)].mean()), float(speeds[list(HANDS)].mean()), own, shifted)
         for key, value in zip(rows, (*values, foot_slide_cm_s(places, motion.fps), excess, inside), strict=True):
             rows[key].append(value)
         accelerations.append(wrist_acceleration(places, motion.fps))
@@ -202,7 +202,9 @@ def seeds(stage: Stage, speech: Speech) -> dict[str, object]:
     first, again, other = (stage.body(speech, seed=seed).joints_axis_angle for seed in (1, 1, 2))
     return {
         "same_seed_difference_rad": float((first - again).abs().max()),
-        "two_seeds_difference_deg": round(float(torch.rad2deg((first - other)[:, list(UPPER)].norm(dim=-1).mean())), 2),
+        "two_seeds_difference_deg": round(
+            float(torch.rad2deg((first - other)[:, list(UPPER_BODY)].norm(dim=-1).mean())), 2
+        ),
     }
 
 
@@ -310,7 +312,7 @@ def long_form(stage: Stage, speech: Speech) -> dict[str, object]:
     spent_s = time.process_time() - started_s
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     third = len(body.joints_axis_angle) // 3
-    first, last = (body.joints_axis_angle[part][:, list(UPPER)] for part in (slice(0, third), slice(-third, None)))
+    first, last = (body.joints_axis_angle[part][:, list(UPPER_BODY)] for part in (slice(0, third), slice(-third, None)))
     return {
         "long_minutes": round(speech.duration_s / 60, 2),
         "long_seam_ratio": round(seam_ratio(body, 30.0), 3),

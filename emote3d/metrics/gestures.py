@@ -13,13 +13,11 @@ from torch import Tensor
 from emote3d.body.kinematics import JOINT, Skeleton
 from emote3d.body.limits import excess_deg
 from emote3d.body.torso import Torso, hands_inside_m
-from emote3d.metrics.body import alignment
+from emote3d.metrics.body import UPPER_BODY, alignment, motion_beats_s
 from emote3d.posing import joint_rotations
 from emote3d.records import BodyMotion, Motion
 from emote3d.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
-UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-"""Spine, neck, collars, head, shoulders, elbows, wrists."""
 HANDS = tuple(range(25, 55))
 _SIGMA_S, _ORDER, _LEAST, _EDGE_S = 0.3, 7, 0.10, 2.0
 _FEET = tuple(JOINT[name] for name in ("left_ankle", "right_ankle", "left_foot", "right_foot"))
@@ -54,23 +52,6 @@ def whole_body(motion: Motion) -> BodyMotion:
     return BodyMotion(joints_axis_angle=matrix_to_axis_angle(turned), translation_m=motion.body.translation_m)
 
 
-def motion_beats(joints_m: Float[Tensor, "frames 55 3"], fps: float) -> list[Float[np.ndarray, "_"]]:
-    """Times of the beats of each upper joint: local minima of its speed over 7 frames, above 0.10 of the clip's mean speed.
-
-    EMAGE's `load_pose`, but for the mean, which is the data set's there, and for the speed: here the step from frame k to k + 1
-    counts for frame k, there that from k - 1 to k + 1 does, as in `body.motion_beats_s`.
-    """
-    from scipy.signal import argrelextrema
-
-    speed = joints_m.diff(dim=0).norm(dim=-1).numpy()
-    speed = speed / np.maximum(speed.mean(axis=0), 1e-9)
-    beats = []
-    for joint in UPPER:
-        found = argrelextrema(speed[:, joint], np.less, order=_ORDER)[0]
-        beats.append(found[speed[found, joint] > _LEAST] / fps)
-    return beats
-
-
 def audio_onsets(waveform: Float[np.ndarray, "samples"], rate: int) -> Float[np.ndarray, "onsets"]:
     """Onsets of sound in seconds (librosa, hop 512)."""
     import librosa
@@ -94,8 +75,12 @@ def beat_consistency(
 def beat_gap(
     onsets_s: Float[np.ndarray, "onsets"], joints_m: Float[Tensor, "frames 55 3"], fps: float
 ) -> tuple[float, float]:
-    """Beat consistency with the own onsets, and its mean over the onsets shifted around the clip by 0.2 to 0.8 of it."""
-    duration_s, beats = len(joints_m) / fps, motion_beats(joints_m, fps)
+    """Beat consistency with the own onsets, and its mean over the onsets shifted around the clip by 0.2 to 0.8 of it.
+
+    Beats of the upper joints as in EMAGE's `load_pose` (order 7, threshold 0.10), but for the mean speed, which is the data set's there.
+    """
+    duration_s = len(joints_m) / fps
+    beats = motion_beats_s(joints_m[:, list(UPPER_BODY)].numpy(), fps, _LEAST, _ORDER)
     shifted = [np.sort((onsets_s + share * duration_s) % duration_s) for share in (0.2, 0.35, 0.5, 0.65, 0.8)]
     return beat_consistency(onsets_s, beats, duration_s), float(
         np.mean([beat_consistency(one, beats, duration_s) for one in shifted])
@@ -159,9 +144,9 @@ def describe(body: BodyMotion, skeleton: Skeleton, fps: float) -> Float[np.ndarr
     """
     joints_m = places_of(body, skeleton)
     rotations = rotations_of(body)
-    upper = matrix_to_axis_angle(rotations[:, list(UPPER)])
+    upper = matrix_to_axis_angle(rotations[:, list(UPPER_BODY)])
     wrists = joints_m[:, _WRISTS] - joints_m[:, None, JOINT["spine3"]]
-    speeds = joint_speed_deg(body, fps)[list(UPPER)]
+    speeds = joint_speed_deg(body, fps)[list(UPPER_BODY)]
     hands = matrix_to_axis_angle(rotations[:, list(HANDS)]).norm(dim=-1).mean()
     parts = [
         upper.mean(dim=0).flatten(),
@@ -225,7 +210,7 @@ def seen_of(body: BodyMotion, skeleton: Skeleton, fps: float) -> Seen:
         return float(torch.rad2deg(angle).mean())
 
     return Seen(
-        upper_deg_s=float(joint_speed_deg(body, fps)[list(UPPER)].mean()),
+        upper_deg_s=float(joint_speed_deg(body, fps)[list(UPPER_BODY)].mean()),
         wrists_cm_s=100 * float(speeds.mean()),
         strokes_a_minute=len(strokes) / (len(joints_m) / fps / 60),
         stroke_cm_s=100 * float(np.median(strokes)) if len(strokes) else 0.0,
