@@ -21,13 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from evaluate_face import Options, clips, measure_phones, ours, summary
+from evaluate_face import Language, Options, by_language, clips, measure_phones, ours, summary
 
 from emote3d import Direction
 from emote3d.audio.load import load_speech
 from emote3d.decoders.face import EXPRESSION
 from emote3d.errors import ending_in_one_line
-from emote3d.metrics.lips import LipReport
 from emote3d.pipeline import Emote3D
 from emote3d.records import Motion, Speech
 from emote3d.stream.client import connect
@@ -63,18 +62,21 @@ class Closures(_Bench):
 
     data: Path = Path("../shared/data")
     look_aheads: tuple[int, ...] = (40, 80, 120)
+    languages: tuple[Language, ...] = ()
+    """Other languages than English, as evaluate_face takes them."""
 
     def run(self) -> None:
         """Offline with its whole context, then live at each look-ahead."""
         engine, model = Emote3D.from_pretrained(), self.model()
-        found = clips(Options(data=self.data))
+        found = clips(Options(data=self.data, languages=self.languages))
         variants = {"offline": lambda speech: engine.animate(speech, Direction())}
         for ms in self.look_aheads:
             variants[f"live_{ms}ms"] = lambda speech, ms=ms: model.perform(speech, Direction(), ms)
         for name, animate in variants.items():
             reports = measure_phones(found, ours(animate, engine.avatar))
-            figures = summary(sum(reports.values(), LipReport()))
-            self.say(of=name, **{key: round(value, 3) for key, value in figures.items()})
+            for language, report in by_language(found, reports).items():
+                figures = {key: round(value, 3) for key, value in summary(report).items()}
+                self.say(of=name, language=language, **figures)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ if __package__:
 else:
     from peer_rhubarb import PeerMouth, rhubarb_mouth
 
+Language = Literal["it", "ru", "el"]
 RATE = 30
 """Frames per second at which everything is compared."""
 
@@ -62,11 +63,13 @@ class Options:
     """Folder of the English Asterisk prompts."""
     checkpoint: Path | None = None
     emotion: str = "neutral"
+    sample: bool = False
+    """Whether the denoiser draws the face, as `--sample` of the verbs does."""
     peer: Literal["none", "rhubarb", "rhubarb-text", "loudness"] = "none"
     """Rhubarb without or with the transcript; or a mouth that opens with the loudness, which shows what is too easy."""
     takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
     """FACEGOOD takes; only what the face was not fitted to is measured."""
-    languages: tuple[Literal["it", "ru", "el"], ...] = ()
+    languages: tuple[Language, ...] = ()
     """Recordings in other languages to take as well; Greek (Tux Paint) is what thresholds are chosen by."""
     each: int = 60
     """How many of them."""
@@ -76,6 +79,11 @@ class Options:
     """Whether to hear the recordings also through noise, a telephone and a room."""
     json: Path | None = None
     """File for all figures."""
+
+    @property
+    def direction(self) -> Direction:
+        """How the face is to perform."""
+        return Direction(emotion=self.emotion, sample=self.sample)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +232,7 @@ def measure_coefficients(options: Options, engine: Emote3D) -> dict[str, dict[st
         whole, unseen = load_take(folder, name), unseen_part(folder, name)
         take = {column: curve[unseen] for column, curve in whole.items()}
         speech = load_speech(folder / "wav" / f"{name}.wav")
-        motion = engine.animate(speech, Direction(emotion=options.emotion), fps=FPS)
+        motion = engine.animate(speech, options.direction, fps=FPS)
         assert motion.face is not None
         face = _fitted(len(jaw_curve(whole)))(motion.face.expression.double().numpy())[unseen]
         lag, _ = best_lag(face[:, ARKIT_52.index("jawOpen")], jaw_curve(take))
@@ -283,8 +291,7 @@ def show(title: str, reports: dict[str, LipReport]) -> None:
 def main(options: Options) -> None:
     """Measure ours, and the peer in the same run."""
     engine = Emote3D.from_pretrained(options.checkpoint)
-    direction = Direction(emotion=options.emotion)
-    performers = {"emote3d": ours(lambda speech: engine.animate(speech, direction, fps=RATE), engine.avatar)}
+    performers = {"emote3d": ours(lambda speech: engine.animate(speech, options.direction, fps=RATE), engine.avatar)}
     if options.peer != "none":
         performers[options.peer] = peer(options.peer)
     existing(options.data / "facegood", "the takes of FACEGOOD in the folder --data")

@@ -69,15 +69,15 @@ class TrainPrior(_Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFace(_Stage):
-    """Train encoder, content head and decoder through the prior."""
+    """Train encoder, phone reader, content head and decoder through the prior."""
 
     settings: LiveTraining = field(default_factory=lambda: LiveTraining(steps=3000, learning_rate=8e-4))
     model: LiveRegressionConfig = field(
         default_factory=lambda: LiveRegressionConfig(condition_d=CONDITION_D, layers=2, frames_per_latent=1)
     )
     encoder: LiveEncoderConfig = field(default_factory=LiveEncoderConfig)
-    start: Path | None = Path("checkpoints/open-v1/audio")
-    """Offline encoder of the same sizes to start from; None starts from nothing."""
+    start: Path | None = Path("checkpoints/open-v1")
+    """Checkpoint folder of an offline face whose encoder, of the same sizes, and phone reader to start from; None starts from nothing."""
     refine: Path | None = None
     """Checkpoint folder of a live face to go on from instead."""
 
@@ -96,7 +96,7 @@ class TrainFace(_Stage):
         if self.start is None:
             audio.log_mel.fill_filters()
         else:
-            start_from(load_component(self.start, CompactEncoder, CompactEncoderConfig), audio)
+            start_from(load_component(self.start / "audio", CompactEncoder, CompactEncoderConfig), audio)
         sizes = SpeechEncoderConfig(feature_d=self.encoder.d, content_d=self.model.content_d)
         return audio, SpeechEncoder(sizes), RegressionDecoder(self.model)
 
@@ -106,8 +106,11 @@ class TrainFace(_Stage):
         audio, latents, decoder = self.nets()
         prior = load_component(self.out / "prior", MotionVAE, LiveFlintConfig)
         task = LiveTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
+        if self.refine or self.start:
+            task.hearing.start(self.refine or self.start)
         note = self.note(fit(task, self.tape, self.runs / "face", s))
-        for name, net in (("audio", audio), ("latents", latents), ("decoder", decoder)):
+        trained = {"audio": audio, "phones": task.hearing.phones, "latents": latents, "decoder": decoder}
+        for name, net in trained.items():
             save_component(self.out / name, net, net.config, note, dtype=torch.float16)
 
 
