@@ -23,6 +23,7 @@ from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
 from emote3d.errors import ending_in_one_line
 from emote3d.prior.body import CHANNELS
 from emote3d.prior.patch import PatchConfig, PatchPrior
+from emote3d.training.average import average_component, trainings
 from emote3d.training.body import BodyDiffusionTask
 from emote3d.training.body_runs import denoiser_config, fit_patch_prior, scale_latents, variance_rebuilt
 from emote3d.training.body_tape import FPS, BodyTape, build_body_tape
@@ -116,6 +117,21 @@ class TrainDenoiser(_Stage):
         save_component(self.out / "body_denoiser", task.averaged, model, note, dtype=torch.float16)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Average(_Stage):
+    """Take the mean of denoisers that were refined from one another, weight by weight."""
+
+    parts: tuple[Path, ...]
+    """Their checkpoint folders."""
+
+    def run(self) -> None:
+        """Average and save; the manifest tells how each part was trained."""
+        folders = [part / "body_denoiser" for part in self.parts]
+        mean = average_component(folders, Denoiser, DenoiserConfig)
+        note = self.note({"parts": trainings(folders)})
+        save_component(self.out / "body_denoiser", mean, mean.config, note, dtype=torch.float16)
+
+
 if __name__ == "__main__":
     with ending_in_one_line("train_body"):
-        tyro.cli(MakeTape | TrainPrior | TrainDenoiser).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+        tyro.cli(MakeTape | TrainPrior | TrainDenoiser | Average).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -207,9 +207,19 @@ RESTS: dict[str, Rest] = {
         weight=0.06, moods={"anger": 60.0},
     ),
     "guarded": Rest(
-        lead=Pose(place=(0.075, -0.14, 0.235), elbow=0.0, supination=-12, flexion=4, shape="claw"),
-        other=Pose(place=(0.085, -0.18, 0.215), elbow=0.0, supination=-6, flexion=8, shape="loose"),
-        weight=0.06, moods={"fear": 60.0, "surprise": 8.0},
+        lead=Pose(place=(0.105, -0.13, 0.235), elbow=0.0, supination=-12, flexion=4, shape="claw"),
+        other=Pose(place=(0.11, -0.18, 0.215), elbow=0.0, supination=-6, flexion=8, shape="loose"),
+        weight=0.06, moods={"fear": 60.0, "surprise": 2.0},
+    ),
+    "warding": Rest(
+        lead=Pose(place=(0.17, -0.11, 0.30), elbow=0.2, supination=-38, flexion=-46, shape="open"),
+        other=Pose(place=(0.10, -0.27, 0.20), elbow=0.1, supination=-20, flexion=12, shape="loose"),
+        weight=0.06, moods={"disgust": 80.0},
+    ),
+    "startled": Rest(
+        lead=Pose(place=(0.25, -0.10, 0.24), elbow=0.15, supination=14, flexion=-24, shape="spread"),
+        other=Pose(place=(0.26, -0.14, 0.23), elbow=0.15, supination=10, flexion=-20, shape="spread"),
+        weight=0.06, moods={"surprise": 80.0},
     ),
 }  # fmt: skip
 BASE = Pose(place=(0.10, -0.29, 0.28), elbow=0.1, supination=72, flexion=-4, shape="blade")

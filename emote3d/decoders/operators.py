@@ -32,7 +32,7 @@ LIP_GAP_MM = {
 """Opening between the inner lips per unit of a coefficient on the open avatar (`training/geometry.py` measures it)."""
 _CLOSED_MM, _OPEN_MM = 1.2, 4.0
 """Lips of the neutral performance are held shut under the first gap, and left alone above the second."""
-_APPROACH_FRAMES = 1.0
+APPROACH_FRAMES = 1.0
 """Width over which lips are brought together, so that what the emotion parts does not snap shut."""
 _YIELD_FRAMES = 2.0
 """Width over which what parts the lips gives way to those that meet."""
@@ -40,9 +40,9 @@ _PRESS = 0.05
 """How far `mouthClose` may go beyond `jawOpen` to bring lips together."""
 _SLITS = {"mouthSmile": 0.03, "mouthDimple": 0.01}
 """`mouthClose` that shuts the slit beside the middle which a corner that is pulled more than the other leaves, per unit of the difference."""
-_SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
+SETTLED_S, _SETTLED_JAW_S = 1 / 30, 1 / 60
 """Widths of the smoothing that decoded motion needs: people's lips do not tremble from frame to frame."""
-_SLOW_S = {"mouthRoll": 0.06, "mouthPress": 0.06, "mouthLowerDown": 0.1}
+SLOW_S = {"mouthRoll": 0.06, "mouthPress": 0.06, "mouthLowerDown": 0.1}
 """Widths for what people move more slowly than that (set on the training parts of FACEGOOD)."""
 _SILENT_S, _AUDIBLE = 0.25, 0.1
 """The mouth goes to rest where for so long nothing has this loudness."""
@@ -52,18 +52,6 @@ _POSTURE_S = 0.7
 """Width of the smoothing that tells posture from movement."""
 _SMOOTHED_AT_ONCE = 2048
 """Frames: a convolution takes memory by its length."""
-_PARTED = 0.17
-"""Share of the clip's 95th percentile of the lip gap that lips keep in sounds that need an open mouth."""
-_TUCKED_SHAPES = {
-    "mouthClose": 0.0,
-    "mouthRollLower": 0.7,
-    "mouthFunnel": 0.0,
-    "mouthPressLeft": 0.0,
-    "mouthPressRight": 0.0,
-}
-"""The lips in f and v, as the teacher has them (`data/acting.py`)."""
-_TUCKED_JAW = (0.05, 0.14)
-"""Least and most opening of the jaw in them."""
 Channels = Float[Tensor, "frames 64"]
 Frames = Float[Tensor, "frames"]
 
@@ -81,18 +69,16 @@ MOUTH[JAW] = True
 """Channels that speak."""
 _JAW_MOVES = _JAWS.clone()
 _JAW_MOVES[JAW] = True
-_WIDTHS_S = ((_JAW_MOVES, _SETTLED_JAW_S), *((_mask(name), width_s) for name, width_s in _SLOW_S.items()))
+WIDTHS_S = ((_JAW_MOVES, _SETTLED_JAW_S), *((_mask(name), width_s) for name, width_s in SLOW_S.items()))
 BEATING = _mask("browInnerUp", "browOuterUp")
 BEATING[NECK] = True
 """Channels in which beats are drawn: raised brows and the turns of the head."""
 _LEFT = torch.tensor([name.endswith("Left") for name in ARKIT_52])
 _RIGHT = torch.tensor([name.endswith("Right") for name in ARKIT_52])
-_JAW_OPEN, _MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
-_GAP = torch.tensor([LIP_GAP_MM.get(name, 0.0) for name in ARKIT_52])
-_TUCKED = torch.tensor([_TUCKED_SHAPES.get(name, 0.0) for name in ARKIT_52] + [0.0] * (CHANNELS - len(ARKIT_52)))
-_TUCKS = torch.tensor([name in _TUCKED_SHAPES for name in ARKIT_52] + [False] * (CHANNELS - len(ARKIT_52)))
-_PARTING = _GAP.clone()
-_PARTING[[_JAW_OPEN, _MOUTH_CLOSE]] = 0.0
+JAW_OPEN, MOUTH_CLOSE = ARKIT_52.index("jawOpen"), ARKIT_52.index("mouthClose")
+GAP = torch.tensor([LIP_GAP_MM.get(name, 0.0) for name in ARKIT_52])
+PARTING = GAP.clone()
+PARTING[[JAW_OPEN, MOUTH_CLOSE]] = 0.0
 _SIDES = [[ARKIT_52.index(name + side) for name in _SLITS] for side in ("Left", "Right")]
 _SLIT = torch.tensor(list(_SLITS.values()))
 
@@ -113,14 +99,14 @@ def articulate(channels: Channels, neutral: Channels, jaw: Frames, lips: Frames)
     """Scale the speech movements of jaw and lips apart (JALI, Edwards et al. 2016); the emotion's share stays as it is."""
     factor = torch.where(_JAWS, jaw[:, None] - 1, torch.where(_LIPS, lips[:, None] - 1, torch.zeros(1)))
     out = channels + factor * neutral
-    return _with_jaw(out, channels)
+    return with_jaw(out, channels)
 
 
 def settle(channels: Channels, fps: float) -> Channels:
     """Take the trembling out of decoded motion; the jaw, which shuts the lips, is smoothed least."""
-    settled = _gaussian(channels, _SETTLED_S * fps)
-    for moves, width_s in _WIDTHS_S:
-        settled[:, moves] = _gaussian(channels[:, moves], width_s * fps)
+    settled = gaussian(channels, SETTLED_S * fps)
+    for moves, width_s in WIDTHS_S:
+        settled[:, moves] = gaussian(channels[:, moves], width_s * fps)
     return settled
 
 
@@ -128,7 +114,7 @@ def rest(channels: Channels, neutral: Channels, loudness: Frames, fps: float) ->
     """Let the speech movements fade where nothing sounds; `loudness` is 0 in silence, 1 in loud speech."""
     reach = round(_SILENT_S * fps)
     near = torch.nn.functional.max_pool1d(loudness[None].to(channels), 2 * reach + 1, 1, reach)[0]
-    awake = _gaussian((near / _AUDIBLE).clamp(max=1)[:, None], 0.5 * reach)[:, 0]
+    awake = gaussian((near / _AUDIBLE).clamp(max=1)[:, None], 0.5 * reach)[:, 0]
     return articulate(channels, neutral, awake, awake)
 
 
@@ -138,7 +124,7 @@ def smooth(channels: Channels, width_s: Frames, fps: float) -> Channels:
     if widest <= 0:
         return channels
     share = (width_s / widest)[:, None]
-    return torch.where(MOUTH, torch.lerp(channels, _gaussian(channels, widest * fps), share), channels)
+    return torch.where(MOUTH, torch.lerp(channels, gaussian(channels, widest * fps), share), channels)
 
 
 def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channels:
@@ -148,13 +134,13 @@ def move(channels: Channels, head: Frames, brows: Frames, fps: float) -> Channel
     factor = torch.where(_BROWS, brows[:, None], factor)
     if bool((factor == 1).all()):
         return channels
-    posture = _gaussian(channels, _POSTURE_S * fps)
+    posture = gaussian(channels, _POSTURE_S * fps)
     return posture + factor * (channels - posture)
 
 
 def without_accents(channels: Channels, neutral: Channels, fps: float) -> Channels:
     """Leave a little of what head and brows do on accents in the performance without emotion: beats are drawn in its place."""
-    moved = neutral - _gaussian(neutral, _POSTURE_S * fps)
+    moved = neutral - gaussian(neutral, _POSTURE_S * fps)
     moved[:, : len(ARKIT_52)] = neutral[:, : len(ARKIT_52)]
     out = torch.where(BEATING, channels - (1 - _KEPT_ACCENTS) * moved, channels)
     out[:, : len(ARKIT_52)].clamp_(min=0)
@@ -163,7 +149,7 @@ def without_accents(channels: Channels, neutral: Channels, fps: float) -> Channe
 
 def lip_gap_mm(channels: Float[Tensor, "frames channels"]) -> Frames:
     """Opening between the inner lips of the open avatar, of channels or ARKit coefficients; negative where they press into each other."""
-    return channels[:, : len(ARKIT_52)].clamp(0, 1) @ _GAP
+    return channels[:, : len(ARKIT_52)].clamp(0, 1) @ GAP
 
 
 def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channels:
@@ -175,84 +161,37 @@ def keep_closures(channels: Channels, neutral: Channels, size: Frames) -> Channe
     gap, wanted = lip_gap_mm(channels), lip_gap_mm(neutral).clamp(min=0)
     hold = ((_OPEN_MM - wanted) / (_OPEN_MM - _CLOSED_MM)).clamp(0, 1)
     hold = hold * hold * (3 - 2 * hold)
-    hold = torch.maximum(hold, _gaussian(hold[:, None], _APPROACH_FRAMES)[:, 0])
+    hold = torch.maximum(hold, gaussian(hold[:, None], APPROACH_FRAMES)[:, 0])
     smaller = torch.quantile(gap, 0.95) / torch.quantile(wanted, 0.95).clamp(min=1e-3)
     allowed = torch.lerp(gap, torch.minimum(gap, wanted * torch.minimum(size, smaller).clamp(0, 1)), hold)
     out = channels.clone()
     shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
     kept = _kept(shapes, allowed)
-    shapes = torch.where(_PARTING > 0, shapes * _gaussian(kept[:, None], _YIELD_FRAMES), shapes)
-    excess = (shapes @ _GAP - allowed).clamp(min=0) / _GAP[_JAW_OPEN]
-    close = shapes[:, _MOUTH_CLOSE]
-    shapes[:, _MOUTH_CLOSE] = torch.maximum(close, torch.minimum(close + excess, shapes[:, _JAW_OPEN] + _PRESS))
-    shapes = torch.where(_PARTING > 0, shapes * _kept(shapes, allowed)[:, None], shapes)
+    shapes = torch.where(PARTING > 0, shapes * gaussian(kept[:, None], _YIELD_FRAMES), shapes)
+    excess = (shapes @ GAP - allowed).clamp(min=0) / GAP[JAW_OPEN]
+    close = shapes[:, MOUTH_CLOSE]
+    shapes[:, MOUTH_CLOSE] = torch.maximum(close, torch.minimum(close + excess, shapes[:, JAW_OPEN] + _PRESS))
+    shapes = torch.where(PARTING > 0, shapes * _kept(shapes, allowed)[:, None], shapes)
     left, right = (shapes[:, side] for side in _SIDES)
-    shapes[:, _MOUTH_CLOSE] += hold * ((left - right).abs() @ _SLIT)
+    shapes[:, MOUTH_CLOSE] += hold * ((left - right).abs() @ _SLIT)
     out[:, : len(ARKIT_52)] = shapes
     return out
 
 
 def _kept(shapes: Float[Tensor, "frames 52"], allowed: Frames) -> Frames:
     """Share of what parts the lips that leaves no more opening than is allowed."""
-    parted = shapes @ _PARTING
-    return ((allowed - (shapes @ _GAP - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
+    parted = shapes @ PARTING
+    return ((allowed - (shapes @ GAP - parted)) / parted.clamp(min=1e-6)).clamp(0, 1)
 
 
-def touch(channels: Channels, contacts: Float[Tensor, "frames lips"], fps: float) -> Channels:
-    """Let the lips do what the phones need (`names.LIPS`): be shut, have the lower one tucked, be apart."""
-    shut, tucked, apart = contacts.unbind(dim=1)
-    return _part(_tuck(_shut(channels, shut, fps), tucked, fps), apart)
-
-
-def _shut(channels: Channels, where: Frames, fps: float) -> Channels:
-    """Bring the lips together, with an approach and a release of about a frame.
-
-    `mouthClose` does it; what else parts the lips gives way slowly, as it moves.
-    """
-    hold = torch.maximum(where, _gaussian(where[:, None], _APPROACH_FRAMES)[:, 0])
-    yielding = _gaussian(where[:, None], _SLOW_S["mouthLowerDown"] * fps)
-    out = channels.clone()
-    shapes = out[:, : len(ARKIT_52)].clamp(0, 1)
-    shapes = torch.where(_PARTING > 0, shapes * (1 - yielding), shapes)
-    shapes[:, _MOUTH_CLOSE] += hold * (shapes @ _GAP).clamp(min=0) / _GAP[_JAW_OPEN]
-    out[:, : len(ARKIT_52)] = shapes
-    return out
-
-
-def _tuck(channels: Channels, where: Frames, fps: float) -> Channels:
-    """Draw the lower lip in under the upper teeth, each shape as slowly as it moves; the jaw is opened no further than shows them."""
-    tucked = torch.where(_TUCKS, _TUCKED, channels)
-    tucked[:, _JAW_OPEN] = channels[:, _JAW_OPEN].clamp(*_TUCKED_JAW)
-
-    def drawn(width_s: float) -> Channels:
-        reach = max(1, round(width_s * fps))
-        held = torch.nn.functional.max_pool1d(where[None], 2 * reach + 1, 1, reach)[0][:, None]
-        return torch.lerp(channels, tucked, _gaussian(held, width_s * fps))
-
-    out = drawn(_SETTLED_S)
-    for moves, width_s in _WIDTHS_S:
-        out = torch.where(moves, drawn(width_s), out)
-    return _with_jaw(out, channels)
-
-
-def _part(channels: Channels, where: Frames) -> Channels:
-    """Keep the lips a little apart, by less `mouthClose` and then by the jaw."""
-    gap = lip_gap_mm(channels)
-    missing = where * (_PARTED * torch.quantile(gap, 0.95) - gap).clamp(min=0) / _GAP[_JAW_OPEN]
-    out = channels.clone()
-    close = out[:, _MOUTH_CLOSE].clamp(0, 1)
-    out[:, _MOUTH_CLOSE] = (close - missing).clamp(min=0)
-    out[:, _JAW_OPEN] += (missing - close).clamp(min=0)
-    return _with_jaw(out, channels)
-
-
-def _with_jaw(changed: Channels, before: Channels) -> Channels:
+def with_jaw(changed: Channels, before: Channels) -> Channels:
     """Turn the jaw by what its opening changed."""
-    changed[:, JAW.start] = before[:, JAW.start] + JAW_OPEN_RAD * (changed[:, _JAW_OPEN] - before[:, _JAW_OPEN])
+    changed[:, JAW.start] = before[:, JAW.start] + JAW_OPEN_RAD * (changed[:, JAW_OPEN] - before[:, JAW_OPEN])
     return changed
 
 
-def _gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
+def gaussian(x: Float[Tensor, "frames n"], sigma_frames: float) -> Float[Tensor, "frames n"]:
+    """Smooth along the frames; what lies before the first and after the last is as these."""
     radius = int(3 * sigma_frames) + 1
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma_frames) ** 2)
     kernel = (kernel / kernel.sum())[None, None]

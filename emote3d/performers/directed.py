@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from emote3d.decoders import operators
+from emote3d.decoders import contacts, operators
 from emote3d.decoders.beats import announced
 from emote3d.decoders.face import NECK, face_from_channels, with_life
 from emote3d.decoders.life import Aim, draw_life
@@ -64,7 +64,7 @@ def directed_channels(
 
     def performed(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
         decoded = decode(direct(heard.latents, feeling, timeline.style()))
-        return operators.touch(operators.settle(decoded, fps), heard.contacts, fps)
+        return contacts.touch(operators.settle(decoded, fps), heard.contacts, fps)
 
     def decoded(feeling: Float[np.ndarray, "frames 9"]) -> Tensor:
         return performed(feeling) if feeling[:, 1:].any() else neutral

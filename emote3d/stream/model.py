@@ -15,6 +15,7 @@ from torch import Tensor
 from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig
 from emote3d.audio.hearing import FULL_SCALE_BELOW_LEVEL
 from emote3d.audio.level import RunningLevel
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.audio.rhythm_stream import AccentStream
 from emote3d.checkpoint import load_component
 from emote3d.decoders.face import face_from_channels, with_life
@@ -28,6 +29,7 @@ from emote3d.latents.voice import VoiceEmotion, VoiceEmotionConfig
 from emote3d.names import EMOTIONS
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
 from emote3d.records import Motion, Speech
+from emote3d.stream.contacts import Contacts
 from emote3d.stream.directing import LIVE_FPS, Steering
 from emote3d.stream.posture import Posture
 from emote3d.stream.resting import Resting
@@ -73,12 +75,17 @@ class LiveModel:
     """The networks of a live checkpoint."""
 
     def __init__(
-        self, audio: CompactEncoder, latents: SpeechEncoder, decoder: RegressionDecoder, prior: MotionVAE
+        self,
+        audio: CompactEncoder,
+        phones: PhoneReader,
+        latents: SpeechEncoder,
+        decoder: RegressionDecoder,
+        prior: MotionVAE,
     ) -> None:
         assert isinstance(audio.config, LiveEncoderConfig)
         self.encoder_config: LiveEncoderConfig = audio.config
-        self.audio, self.latents, self.decoder, self.prior = audio, latents, decoder, prior
-        for module in (audio, latents, decoder, prior):
+        self.audio, self.phones, self.latents, self.decoder, self.prior = audio, phones, latents, decoder, prior
+        for module in (audio, phones, latents, decoder, prior):
             module.eval().requires_grad_(False)
 
     @classmethod
@@ -91,6 +98,7 @@ class LiveModel:
         folder = Path(checkpoint) if checkpoint is not None else asset_path("checkpoints", "live-v1")
         return cls(
             load_component(folder / "audio", CompactEncoder, LiveEncoderConfig),
+            load_component(folder / "phones", PhoneReader, PhoneReaderConfig),
             load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
             load_component(folder / "decoder", RegressionDecoder, LiveRegressionConfig),
             load_component(folder / "prior", MotionVAE, LiveFlintConfig),
@@ -109,7 +117,8 @@ class LiveModel:
         silence = Speech(waveform=torch.zeros(_SILENT_S * rate), sample_rate=rate)
         conditions = torch.eye(len(EMOTIONS), self.decoder.config.condition_d)
         with torch.inference_mode():
-            poses = [self._channels(silence, row[None], self.timing(MAX_LOOK_AHEAD_MS))[0][-1] for row in conditions]
+            timing = self.timing(MAX_LOOK_AHEAD_MS)
+            poses = [self._heard(silence, row[None], timing).channels[-1] for row in conditions]
         return torch.stack(poses)
 
     def timing(self, look_ahead_ms: float) -> Timing:
@@ -138,18 +147,21 @@ class LiveModel:
         asked, config = Steering(direction).step(), self.encoder_config
         timing = self.timing(look_ahead_ms)
         with torch.inference_mode():
-            channels, loudness, mel = self._channels(speech, asked.condition, timing)
-        frames = len(channels)
+            heard = self._heard(speech, asked.condition, timing)
+        frames = len(heard.channels)
         aim = Aim(gaze_rad=np.tile(asked.aim_rad, (frames, 1)), held=np.full(frames, asked.held))
         rng, emotion = np.random.default_rng(seed), np.tile(asked.emotion, (frames, 1))
         accents = self._accents(speech, timing, frames)
-        life = draw_life(emotion, loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim, accents, LIVE_LEAD_S)
-        posture, resting = Posture(), Resting(self.silent, LIVE_FPS)
+        life = draw_life(
+            emotion, heard.loudness.double().numpy(), LIVE_FPS, rng, asked.blink_rate, aim, accents, LIVE_LEAD_S
+        )
+        posture, contacts, resting = Posture(), Contacts(LIVE_FPS), Resting(self.silent, LIVE_FPS)
         ends = [0, *((timing.samples_for(frame) - config.window // 2) // config.hop + 1 for frame in range(frames))]
-        held = (posture.step(pose[None], asked.emotion) for pose in channels)
-        heard = (mel[first:end] for first, end in itertools.pairwise(ends))
-        channels = torch.cat([resting.step(pose, asked.emotion, part) for pose, part in zip(held, heard, strict=True)])
-        face = with_life(face_from_channels(channels), life, asked.head_motion, asked.brow_motion)
+        poses = []
+        for pose, lips, (first, end) in zip(heard.channels, heard.lips, itertools.pairwise(ends), strict=True):
+            held = contacts.step(posture.step(pose[None], asked.emotion), lips)
+            poses.append(resting.step(held, asked.emotion, heard.mel[first:end]))
+        face = with_life(face_from_channels(torch.cat(poses)), life, asked.head_motion, asked.brow_motion)
         return Motion(face=face, fps=LIVE_FPS)
 
     def _accents(self, speech: Speech, timing: Timing, frames: int) -> Float[np.ndarray, "frames"]:
@@ -160,21 +172,34 @@ class LiveModel:
         with torch.inference_mode():
             return np.array([heard.hear(waveform[a:b]) for a, b in itertools.pairwise(bounds)])
 
-    def _channels(
-        self, speech: Speech, condition: Float[Tensor, "1 condition_d"], timing: Timing
-    ) -> tuple[Float[Tensor, "frames channels"], Float[Tensor, "frames"], Float[Tensor, "mel_frames mels"]]:
-        """Motion channels, loudness and log-mel of a whole recording."""
+    def _heard(self, speech: Speech, condition: Float[Tensor, "1 condition_d"], timing: Timing) -> _Heard:
+        """What the networks make of a whole recording."""
         frames = max(1, round(speech.duration_s * LIVE_FPS))
         spare = max(0, timing.samples_for(frames) + 2 * self.encoder_config.fft - len(speech.waveform))
         mel = self.audio.log_mel(torch.nn.functional.pad(speech.waveform, (0, spare))[None])
-        heard, mel = mel[0], RunningLevel().run(mel)
-        features = self.audio(mel, timing.look_ahead)[0]
+        levelled = RunningLevel().run(mel)
+        features = self.audio(levelled, timing.look_ahead)[0]
         places = [timing.features_of(frame) for frame in range(frames)]
         low = torch.tensor([place for place, _ in places])
         weight = torch.tensor([share for _, share in places], dtype=torch.float32)
-        content = self.latents(torch.lerp(features[low], features[low + 1], weight[:, None])[None])
-        z = self.decoder(content, condition[None].expand(1, frames, -1))
-        return self.prior.decoder(z)[0], loudness_of(mel[0].mean(dim=1)[2 * low]), heard
+        features = torch.lerp(features[low], features[low + 1], weight[:, None])
+        z = self.decoder(self.latents(features[None]), condition[None].expand(1, frames, -1))
+        return _Heard(
+            channels=self.prior.decoder(z)[0],
+            lips=self.phones.lips(features),
+            loudness=loudness_of(levelled[0].mean(dim=1)[2 * low]),
+            mel=mel[0],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Heard:
+    """What the networks make of a recording, frame by frame, and its log-mel as it is."""
+
+    channels: Float[Tensor, "frames channels"]
+    lips: Float[Tensor, "frames lips"]
+    loudness: Float[Tensor, "frames"]
+    mel: Float[Tensor, "mel_frames mels"]
 
 
 def loudness_of(level: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:

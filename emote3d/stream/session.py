@@ -18,6 +18,7 @@ from emote3d.decoders.life import Life, LifeStream, join_lives
 from emote3d.errors import Emote3DError
 from emote3d.latents.direction import Direction
 from emote3d.records import Motion
+from emote3d.stream.contacts import Contacts
 from emote3d.stream.directing import Steered, Steering
 from emote3d.stream.gestures import BodyMaker, BodyTrack
 from emote3d.stream.incremental import DecoderStream, EncoderStream, PriorStream
@@ -93,7 +94,7 @@ class Stream:
         self._waiting: list[Tensor] = []
         self._features, self._levels = _Rows(), _Rows()
         self._accents = AccentStream(self.sample_rate, LIVE_FPS)
-        self._resting = Resting(model.silent, LIVE_FPS)
+        self._contacts, self._resting = Contacts(LIVE_FPS), Resting(model.silent, LIVE_FPS)
         self._taken = 0
         self.samples = 0
         """Samples fed since the beginning or the last reset."""
@@ -228,7 +229,8 @@ class Stream:
             self._body.hear(samples, steered.emotion)
         content = self.model.latents(feature[None, None])[0]
         pose = self._prior.push(self._decoder.push(content, steered.condition))
-        pose = self._resting.step(self._posture.step(pose, steered.emotion), steered.emotion, mel)
+        pose = self._contacts.step(self._posture.step(pose, steered.emotion), self.model.phones.lips(feature[None])[0])
+        pose = self._resting.step(pose, steered.emotion, mel)
         if self._left is not None and frame < _BLEND_FRAMES:
             t = (frame + 1) / (_BLEND_FRAMES + 1)
             pose = torch.lerp(self._left, pose, t * t * (3 - 2 * t))

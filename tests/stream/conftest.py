@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from emote3d.audio.encoder import CompactEncoder, LiveEncoderConfig
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.audio.load import load_speech
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
@@ -32,8 +33,9 @@ def tiny() -> LiveModel:
     )  # fmt: skip
     prior = MotionVAE(LiveFlintConfig(channels=CHANNELS, d=12, heads=2, feedforward_d=8, past_latents=5))
     prior.train()(torch.randn(4, 40, CHANNELS), torch.randn(4, 40, 12))
+    phones = PhoneReader(PhoneReaderConfig(feature_d=16, phones=9, shut=(1, 2), tucked=(3,), apart=(4, 5)))
     latents = SpeechEncoder(SpeechEncoderConfig(feature_d=16, content_d=8))
-    return LiveModel(audio, latents, RegressionDecoder(decoder), prior)
+    return LiveModel(audio, phones, latents, RegressionDecoder(decoder), prior)
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def test_the_live_face_trains_from_an_offline_encoder(tape: Path, tmp_path: Path
     for refine in (None, live):
         settings = replace(LiveTraining(**course), seed=int(refine is not None))
         train_live.TrainFace(
-            **stage, settings=settings, model=decoder, encoder=encoder, start=offline / "audio", refine=refine
+            **stage, settings=settings, model=decoder, encoder=encoder, start=offline, refine=refine
         ).run()
     motion = LiveModel.from_pretrained(live).perform(load_speech(DEMO), Direction(), 40.0)
     assert motion.face is not None and motion.face.expression.isfinite().all()
