@@ -4,6 +4,7 @@ python scripts/build_training_set.py --out runs/speech
 python scripts/train_body.py make-tape --corpus runs/speech
 python scripts/train_body.py train-prior
 python scripts/train_body.py train-denoiser
+python scripts/train_body.py average --parts checkpoints/one checkpoints/refined
 """
 
 from __future__ import annotations

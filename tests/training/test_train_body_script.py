@@ -69,7 +69,7 @@ def test_a_speech_set_becomes_a_body_that_moves(
     script: ModuleType, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     places = {"tape": tmp_path / "tape", "runs": tmp_path / "runs", "out": tmp_path / "out"}
-    script.MakeTape(corpus=corpus, hours=0.001, **places).run()
+    script.MakeTape(corpus=corpus, hours=0.01, **places).run()
     tape = BodyTape(places["tape"])
     batch = tape.draw(2, 240, np.random.default_rng(0))
     assert batch.motion.shape == (2, 240, CHANNELS) and batch.motion.std(dim=1).max() > 0.05
@@ -78,6 +78,8 @@ def test_a_speech_set_becomes_a_body_that_moves(
     settings = DiffusionTraining(steps=5, batch=4)
     model = denoiser_config(12, 8, d=16, layers=3)
     script.TrainDenoiser(settings=settings, model=model, seconds=4, **places).run()
+    script.Average(parts=(places["out"], places["out"]), **places).run()
+    assert len(read_manifest(places["out"] / "body_denoiser")["parts"]) == 2
     body = OpenBody.from_pretrained(places["out"])
     demo = load_speech(asset_path("assets", "audio", "demo-congrats.flac"))
     rhythm = body.listen(Speech(waveform=demo.waveform[:48000], sample_rate=16000))
@@ -87,7 +89,7 @@ def test_a_speech_set_becomes_a_body_that_moves(
     assert moved.joints_axis_angle.diff(dim=0).abs().max() > 1e-4
     compare = loaded("compare_samplers")
     capsys.readouterr()
-    compare.main(compare.Options(part="body", tape=places["tape"], checkpoint=places["out"], windows=4))
+    compare.main(compare.Options(part="body", tape=places["tape"], checkpoint=places["out"], windows=16))
     teacher, *rows = map(json.loads, capsys.readouterr().out.splitlines())
     assert len(rows) == len(compare.SAMPLERS)
     assert 0 < teacher["frechet"] < min(row["frechet"] for row in rows) and teacher["wrists_cm_s"] > 1
