@@ -35,10 +35,17 @@ class PhoneReaderConfig:
 class PhoneReader(nn.Module):
     """Phones of the encoder's features, frame by frame."""
 
+    wants: Float[Tensor, "phones lips"]
+    """1 where a phone wants one of `LIPS`."""
+
     def __init__(self, config: PhoneReaderConfig) -> None:
         super().__init__()
         self.config = config
         self.phones = nn.Linear(config.feature_d, config.phones)
+        wants = torch.zeros(config.phones, len(LIPS))
+        for place, name in enumerate(LIPS):
+            wants[list(getattr(config, name)), place] = 1.0
+        self.register_buffer("wants", wants, persistent=False)
 
     def forward(self, features: Float[Tensor, "*batch frames feature_d"]) -> Float[Tensor, "*batch frames phones"]:
         """Logits of the phones."""
@@ -46,8 +53,7 @@ class PhoneReader(nn.Module):
 
     def lips(self, features: Float[Tensor, "frames feature_d"]) -> Float[Tensor, "frames lips"]:
         """Probabilities that the phone wants each of `LIPS`."""
-        phones = self(features).softmax(dim=-1)
-        return torch.stack([phones[:, list(getattr(self.config, name))].sum(dim=1) for name in LIPS], dim=1)
+        return self(features).softmax(dim=-1) @ self.wants
 
 
 def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames lips"]:

@@ -13,6 +13,8 @@ from emote3d.names import LIPS
 
 _BELIEVED = torch.tensor([[0.04, 0.25, 0.5], [0.16, 0.5, 0.8]])
 """Probabilities from which each of `LIPS` begins to count, and at which it counts in full."""
+_UNSEEN = 1e-5
+"""What is left of a movement then is not computed."""
 _PARTED_MM = 1.7
 """Opening that lips keep in sounds that need an open mouth."""
 
@@ -44,8 +46,11 @@ class Contacts:
         tucked, apart = tucked * (1 - closed), apart * (1 - closed) * (1 - tucked)
         self._yielding = torch.lerp(self._yielding, closed.view(1, 1), self._yield_share)
         self._drawn = torch.lerp(self._drawn, tucked.expand(1, CHANNELS), self._tuck_share)
-        pose = tuck(shut(pose, closed[None], self._yielding), self._drawn)
-        return part(pose, _PARTED_MM * apart[None])
+        if self._yielding > _UNSEEN or closed > 0:
+            pose = shut(pose, closed[None], self._yielding)
+        if self._drawn.max() > _UNSEEN:
+            pose = tuck(pose, self._drawn)
+        return part(pose, _PARTED_MM * apart[None]) if apart > 0 else pose
 
 
 assert len(LIPS) == _BELIEVED.shape[1]
