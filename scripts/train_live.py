@@ -106,8 +106,9 @@ class TrainFace(_Stage):
         audio, latents, decoder = self.nets()
         prior = load_component(self.out / "prior", MotionVAE, LiveFlintConfig)
         task = LiveTask(audio, latents, decoder, prior, s, measure_face(open_avatar()))
-        if self.refine or self.start:
-            task.hearing.start(self.refine or self.start)
+        source = self.refine or self.start
+        if source is not None:
+            task.hearing.start(source)
         note = self.note(fit(task, self.tape, self.runs / "face", s))
         trained = {"audio": audio, "phones": task.hearing.phones, "latents": latents, "decoder": decoder}
         for name, net in trained.items():
