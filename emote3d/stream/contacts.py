@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,10 +11,9 @@ from torch import Tensor
 from emote3d.decoders.contacts import part, shut, tuck
 from emote3d.decoders.face import CHANNELS
 from emote3d.decoders.operators import SETTLED_S, SLOW_S, WIDTHS_S
-from emote3d.names import LIPS
 
 _BELIEVED = torch.tensor([[0.04, 0.25, 0.5], [0.16, 0.5, 0.8]])
-"""Probabilities from which each of `LIPS` begins to count, and at which it counts in full."""
+"""Probabilities from which each of `names.LIPS` begins to count, and at which it counts in full (chosen on the Greek recordings)."""
 _UNSEEN = 1e-5
 """What is left of a movement then is not computed."""
 _PARTED_MM = 1.7
@@ -35,7 +36,7 @@ class Contacts:
 
     def __init__(self, fps: float) -> None:
         self._tuck_share = 1 - torch.exp(-1 / (_TIME_S * fps))
-        self._yield_share = 1 - float(torch.exp(torch.tensor(-1 / (SLOW_S["mouthLowerDown"] * fps))))
+        self._yield_share = 1 - math.exp(-1 / (SLOW_S["mouthLowerDown"] * fps))
         self._drawn, self._yielding = torch.zeros(1, CHANNELS), torch.zeros(1, 1)
 
     def step(self, pose: Float[Tensor, "1 channels"], lips: Float[Tensor, "lips"]) -> Float[Tensor, "1 channels"]:
@@ -51,6 +52,3 @@ class Contacts:
         if self._drawn.max() > _UNSEEN:
             pose = tuck(pose, self._drawn)
         return part(pose, _PARTED_MM * apart[None]) if apart > 0 else pose
-
-
-assert len(LIPS) == _BELIEVED.shape[1]
