@@ -196,7 +196,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
         ):
             (kept / name).parent.mkdir(parents=True, exist_ok=True)
             longer = {"speech.wav": 4.2 if SLOW else 2.2, "other.wav": 2.6 if SLOW else 1.5}
-            tone(kept / name, longer.get(name, 1.5 if "angry-german" in name else 0.5))
+            tone(kept / name, longer.get(name, 2.6 if "angry-german" in name else 0.5))
         (kept / "scene.yaml").write_text(
             next("\n".join(text) for _, language, text in blocks(ROOT / "docs/direction.md") if language == "yaml")
         )
