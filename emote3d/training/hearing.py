@@ -44,10 +44,8 @@ class Hearing(nn.Module):
         self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), **_GROUPS))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
-        wanted = torch.zeros(len(SYMBOLS), dtype=torch.long)
-        for group, name in enumerate(LIPS, start=1):
-            wanted[list(getattr(self.phones.config, name))] = group
-        self.register_buffer("wanted", wanted, persistent=False)
+        groups = torch.arange(1.0, 1 + len(LIPS))
+        self.register_buffer("wanted", (self.phones.wants @ groups).long(), persistent=False)
 
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
         """Cross-entropy of phones, and of what they want of the lips, at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
