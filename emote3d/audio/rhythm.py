@@ -5,6 +5,7 @@ Depends on no checkpoint and no transcript: band energies, loudness, spectral fl
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -44,6 +45,19 @@ class _Track(NamedTuple):
     voicing: Float[Tensor, "ticks"]
     octave: Float[Tensor, "ticks"]
     """log2 of the pitch in Hz."""
+    loudness: Float[Tensor, "ticks"]
+    """0 silence .. 1 the level of the speech."""
+
+
+class _Syllables(NamedTuple):
+    """The syllables of a stretch."""
+
+    peaks: list[int]
+    """Their loudest ticks."""
+    prominence: Float[Tensor, "peaks"]
+    voiced: Bool[Tensor, "ticks"]
+    pitch: Float[Tensor, "ticks"]
+    """Octaves over the middle of the voice, 0 where there is none."""
 
 
 class Rhythm(NamedTuple):
@@ -70,20 +84,31 @@ class Rhythm(NamedTuple):
         return self.features[:, _ACTIVITY] > 0
 
 
+@lru_cache
+def _hann(size: int) -> Float[Tensor, "size"]:
+    """A window."""
+    return torch.hann_window(size)
+
+
+@lru_cache
+def _own_correlation(window: int, size: int) -> Float[Tensor, "size"]:
+    """How a window correlates with itself, 1 at lag 0, but not below what can be divided by."""
+    own = torch.fft.irfft(torch.fft.rfft(_hann(window), size).abs().square())
+    return (own / own[0]).clamp_min(0.15)
+
+
 def measure_rhythm(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor, "ticks measures"]:
     """Bands, voicing and pitch of a stretch, 100 times a second; tick k is centred at k hops and hears 32 ms around it."""
     hop, size = round(_HOP_S * rate), 1024
-    window = torch.hann_window(round(_WINDOW_S * rate))
+    window, wide = _hann(round(_WINDOW_S * rate)), _hann(round(_PITCH_WINDOW_S * rate))
     spectrum = torch.stft(samples, 512, hop, len(window), window, center=True, pad_mode="constant", return_complex=True)
     power = spectrum.abs().square() / window.square().sum()
     edges = [round(edge / rate * 512) for edge in _BAND_EDGES_HZ]
     bands = torch.stack([power[a:b].mean(dim=0) for a, b in zip(edges, edges[1:], strict=False)])
-    wide = torch.hann_window(round(_PITCH_WINDOW_S * rate))
     long = torch.stft(samples, size, hop, len(wide), wide, center=True, pad_mode="constant", return_complex=True)
     correlation = torch.fft.irfft(long.abs().square(), dim=0)
-    own = torch.fft.irfft(torch.fft.rfft(wide, size).abs().square())
     low, high = round(rate / _PITCH_HZ[1]), round(rate / _PITCH_HZ[0])
-    normal = correlation[low:high] / correlation[0].clamp_min(1e-9) / (own[low:high, None] / own[0]).clamp_min(0.15)
+    normal = correlation[low:high] / correlation[0].clamp_min(1e-9) / _own_correlation(len(wide), size)[low:high, None]
     # A long lag must be clearly better than a short one: that keeps the octave.
     lags = torch.arange(low, high)
     lag = (normal - 0.06 * torch.log2(lags / low)[:, None]).argmax(dim=0)
@@ -94,10 +119,18 @@ def measure_rhythm(samples: Float[Tensor, "samples"], rate: int) -> Float[Tensor
 
 def _smoothed(x: Float[Tensor, "ticks"], sigma: float) -> Float[Tensor, "ticks"]:
     """Gaussian over ticks."""
+    kernel = _gaussian(sigma)
+    radius = kernel.shape[2] // 2
+    padded = torch.nn.functional.pad(x[None, None], (radius, radius), mode="replicate")
+    return torch.nn.functional.conv1d(padded, kernel)[0, 0]
+
+
+@lru_cache
+def _gaussian(sigma: float) -> Float[Tensor, "1 1 taps"]:
+    """A kernel of sum 1."""
     radius = int(3 * sigma)
     kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    padded = torch.nn.functional.pad(x[None, None], (radius, radius), mode="replicate")
-    return torch.nn.functional.conv1d(padded, (kernel / kernel.sum())[None, None])[0, 0]
+    return (kernel / kernel.sum())[None, None]
 
 
 def _peaks(envelope: Float[Tensor, "ticks"], least_ticks: int) -> list[int]:
@@ -170,24 +203,15 @@ def describe_rhythm(
     Args:
         goes_on_s: how much longer than heard the last phrase or pause is taken to last: live, its end is not known.
     """
-    track = _Track(measured[:, :BANDS], measured[:, BANDS], measured[:, BANDS + 1])
+    track = _track(measured, level)
+    syllables = _syllables(track, level)
+    loudness, peaks, pitch = track.loudness, syllables.peaks, syllables.pitch
     ticks = len(measured)
-    total = torch.logsumexp(track.bands, dim=1)
-    loudness = (1 + (total - level) / 7.0).clamp(0, 1)
     bands = ((track.bands - level + 6.0) / 4.0).clamp(-1.5, 2.5)
     audible = track.bands.clamp_min(level + _FLOOR)
     flux = _smoothed(audible.diff(dim=0, prepend=audible[:1]).clamp_min(0).mean(dim=1), 1.5)
-    envelope = _smoothed(
-        (1 + (torch.logsumexp(track.bands[:, _SYLLABLE_BANDS], dim=1) - level) / 7.0).clamp(0, 1.2), 4.0
-    )
     spoken = _spoken(_smoothed(loudness, 3.0))
-    voiced = (track.voicing > 0.55) & (loudness > 0.45)
-    middle = track.octave[voiced].median() if voiced.any() else torch.tensor(7.0)
-    pitch = torch.where(voiced, (track.octave - middle).clamp(-0.8, 0.8), torch.zeros(ticks))
-    peaks = _peaks(envelope, round(_SYLLABLE_S / _HOP_S)) if ticks > 2 else []
-    local = _smoothed(envelope, 60.0)
-    prominence = 0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks] if peaks else torch.zeros(0)
-    size = prominence.clamp(0.15, 1.3)
+    size = syllables.prominence.clamp(0.15, 1.3)
     since, until = _phrase_times(spoken)
     until = until + (spoken.flip(0).ne(spoken[-1]).cumsum(0).flip(0) == 0) * (goes_on_s / _HOP_S)
     sign = torch.where(spoken, 1.0, -1.0)
@@ -209,29 +233,58 @@ def describe_rhythm(
         features=features,
         loudness=_at_frames(loudness[:, None], frame_rate, frames)[:, 0],
         syllables_per_s=len(peaks) / speaking_s,
-        pitch_range_octaves=float(pitch[voiced].std()) if voiced.sum() > 20 else 0.18,
+        pitch_range_octaves=float(pitch[syllables.voiced].std()) if syllables.voiced.sum() > 20 else 0.18,
         dynamics=float(loudness[spoken].std()) if spoken.sum() > 20 else 0.2,
-        accents=_accents(peaks, prominence, voiced, frame_rate, frames),
-        speech=_at_frames(_speech(spoken, peaks, prominence)[:, None], frame_rate, frames)[:, 0] > 0.5,
+        accents=_accents(syllables, frame_rate, frames),
+        speech=_at_frames(_speech(spoken, syllables)[:, None], frame_rate, frames)[:, 0] > 0.5,
     )
 
 
-def _speech(spoken: Tensor, peaks: list[int], prominence: Tensor) -> Float[Tensor, "ticks"]:
+def describe_accents(
+    measured: Float[Tensor, "ticks measures"], level: float, frame_rate: float, frames: int
+) -> Float[Tensor, "frames"]:
+    """`Rhythm.accents` of `describe_rhythm`, by themselves."""
+    return _accents(_syllables(_track(measured, level), level), frame_rate, frames)
+
+
+def _track(measured: Float[Tensor, "ticks measures"], level: float) -> _Track:
+    """What `measure_rhythm` gave, by name."""
+    bands = measured[:, :BANDS]
+    loudness = (1 + (torch.logsumexp(bands, dim=1) - level) / 7.0).clamp(0, 1)
+    return _Track(bands, measured[:, BANDS], measured[:, BANDS + 1], loudness)
+
+
+def _syllables(track: _Track, level: float) -> _Syllables:
+    """Syllables, and how far they stand out in loudness and pitch."""
+    envelope = _smoothed(
+        (1 + (torch.logsumexp(track.bands[:, _SYLLABLE_BANDS], dim=1) - level) / 7.0).clamp(0, 1.2), 4.0
+    )
+    voiced = (track.voicing > 0.55) & (track.loudness > 0.45)
+    middle = track.octave[voiced].median() if voiced.any() else torch.tensor(7.0)
+    pitch = torch.where(voiced, (track.octave - middle).clamp(-0.8, 0.8), torch.zeros(len(envelope)))
+    peaks = _peaks(envelope, round(_SYLLABLE_S / _HOP_S)) if len(envelope) > 2 else []
+    local = _smoothed(envelope, 60.0)
+    prominence = 0.6 + 3.0 * (envelope - local)[peaks] + 0.5 * pitch[peaks] if peaks else torch.zeros(0)
+    return _Syllables(peaks, prominence, voiced, pitch)
+
+
+def _speech(spoken: Tensor, syllables: _Syllables) -> Float[Tensor, "ticks"]:
     """1 in phrases in which a syllable stands out, and near them."""
     phrase = (spoken[1:] & ~spoken[:-1]).cumsum(0)
     phrase = torch.cat([phrase.new_zeros(1), phrase])
     standing = torch.zeros(int(phrase[-1]) + 1, dtype=torch.bool)
-    if peaks:
-        standing[phrase[peaks][prominence >= _STANDS_OUT]] = True
+    if syllables.peaks:
+        standing[phrase[syllables.peaks][syllables.prominence >= _STANDS_OUT]] = True
     found = (spoken & standing[phrase]).float()
     return torch.nn.functional.max_pool1d(found[None], 2 * _SPEECH_NEAR + 1, 1, _SPEECH_NEAR)[0]
 
 
-def _accents(peaks: list[int], prominence: Tensor, voiced: Tensor, frame_rate: float, frames: int) -> Tensor:
+def _accents(syllables: _Syllables, frame_rate: float, frames: int) -> Float[Tensor, "frames"]:
     """Prominence of the syllables that stand out and are voiced, in their frames: noise has peaks, but no accents."""
     found = torch.zeros(frames)
-    near = torch.nn.functional.max_pool1d(voiced.float()[None], 2 * _VOICED_NEAR + 1, 1, _VOICED_NEAR)[0]
-    for peak, size in zip(peaks, prominence.tolist(), strict=True):
+    voiced = syllables.voiced.float()[None]
+    near = torch.nn.functional.max_pool1d(voiced, 2 * _VOICED_NEAR + 1, 1, _VOICED_NEAR)[0]
+    for peak, size in zip(syllables.peaks, syllables.prominence.tolist(), strict=True):
         frame = round(peak * _HOP_S * frame_rate)
         if near[peak] > 0 and size >= _LEAST_ACCENT and frame < frames:
             found[frame] = size

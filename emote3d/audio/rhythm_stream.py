@@ -8,7 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from emote3d.audio.rhythm import BANDS, TICK_RATE, Rhythm, describe_rhythm, measure_rhythm, rhythm_level
+from emote3d.audio.rhythm import (
+    BANDS,
+    TICK_RATE,
+    Rhythm,
+    describe_accents,
+    describe_rhythm,
+    measure_rhythm,
+    rhythm_level,
+)
 
 _CONTEXT_TICKS = 4
 """Ticks around one whose sound it hears."""
@@ -37,6 +45,15 @@ class RhythmStream:
 
     def rhythm(self, first: int, until: int) -> Rhythm:
         """The rhythm from frame `first`, never earlier than asked before and on a tick, until a frame that was heard."""
+        measured = self._judge(first, until)
+        return describe_rhythm(measured, self._level, self.frame_rate, until - first, _GOES_ON_S)
+
+    def accents(self, first: int, until: int) -> Float[Tensor, "frames"]:
+        """Its accents alone, which is less work."""
+        return describe_accents(self._judge(first, until), self._level, self.frame_rate, until - first)
+
+    def _judge(self, first: int, until: int) -> Float[Tensor, "ticks measures"]:
+        """The ticks from a frame on; sets the level that they are judged by."""
         start, rest = divmod(first * TICK_RATE, self.frame_rate)
         assert not rest and start >= self._ticks_first, (first, self._ticks_first)
         measured = self._measure()[start - self._ticks_first :]
@@ -45,7 +62,7 @@ class RhythmStream:
         voiced = float((measured[-round(since_s * TICK_RATE) :, BANDS] > _VOICED).float().mean())
         fallen = self._level - _LEVEL_FALL * voiced * since_s
         self._level, self._judged = max(rhythm_level(measured), fallen), until
-        return describe_rhythm(measured, self._level, self.frame_rate, until - first, _GOES_ON_S)
+        return measured
 
     def _measure(self) -> Float[Tensor, "ticks measures"]:
         """All ticks that are kept; the last few hear nothing behind the end, and are measured again next time."""
@@ -82,7 +99,7 @@ class AccentStream:
             return 0.0
         on_a_tick = sound.frame_rate // math.gcd(sound.frame_rate, TICK_RATE)
         first = max(0, until - round(_ACCENT_CONTEXT_S * sound.frame_rate)) // on_a_tick * on_a_tick
-        accents = sound.rhythm(first, until).accents
+        accents = sound.accents(first, until)
         new = accents[max(0, self._next - first) : settled - first].nonzero()[:, 0]
         if not len(new):
             return 0.0
