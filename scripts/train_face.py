@@ -8,7 +8,6 @@ python scripts/train_face.py train-decoder --settings.steps 4000 --settings.prec
 python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
     --settings.precision bf16-mixed --settings.tune-encoder --settings.seen-weight 3 --settings.takes ../shared/data/facegood
 python scripts/train_face.py average --parts checkpoints/one checkpoints/refined --out checkpoints/open-v1
-python scripts/train_face.py train-reader --settings.steps 5000 --settings.batch 24 --settings.learning-rate 8e-4 --settings.precision bf16-mixed
 python scripts/train_face.py train-emotion
 
 The shipped networks came about in more runs, each from the weights of the last (`train-encoder --start`, `train-decoder --refine`), as teacher and speech
@@ -20,13 +19,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import tyro
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
-from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, SpeechReader, SpeechReaderConfig
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
@@ -41,7 +40,6 @@ from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
 from emote3d.training.hearing import Hearing
-from emote3d.training.reader import ReaderTask, ReaderTraining
 from emote3d.training.run import fit, machine
 from emote3d.training.tape import build_tape
 
@@ -164,48 +162,17 @@ class TrainDecoder(_Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainReader(_Stage):
-    """Train the reader of what the lips must do, from the encoder and the phone reader that are there."""
-
-    settings: ReaderTraining = field(default_factory=ReaderTraining)
-    more: tuple[int, ...] = (1, 2, 4, 1)
-    """Dilations of the blocks that it has behind the encoder's own."""
-    start: Path | None = None
-    """Component folder of a reader to go on from."""
-
-    def run(self) -> None:
-        """Train and save."""
-        audio = load_component(self.out / "audio", CompactEncoder, CompactEncoderConfig)
-        if self.start is not None:
-            reader = load_component(self.start, SpeechReader, SpeechReaderConfig)
-        else:
-            phones = load_component(self.out / "phones", PhoneReader, PhoneReaderConfig)
-            reader = SpeechReader.of(audio, phones, self.more)
-        curve = fit(
-            ReaderTask(reader, self.settings, len(audio.blocks)), self.tape, self.runs / "reader", self.settings
-        )
-        save_component(self.out / "reader", reader, reader.config, self.note(curve), dtype=torch.float16)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Average(_Stage):
-    """Take the mean of faces that were refined from one another, weight by weight."""
+    """Take the mean of faces that were refined from one another, weight by weight: encoder, phone reader, latents, decoder."""
 
     parts: tuple[Path, ...]
     """Their checkpoint folders."""
-    only: tuple[Literal["audio", "phones", "latents", "decoder", "reader"], ...] = (
-        "audio",
-        "phones",
-        "latents",
-        "decoder",
-    )
-    """The components to do so with."""
 
     def run(self) -> None:
         """Average and save; the manifests tell how each part was trained."""
-        for name in self.only:
+        for name, classes in _REFINED.items():
             folders = [part / name for part in self.parts]
-            mean = average_component(folders, *_REFINED[name])
+            mean = average_component(folders, *classes)
             note = self.note({}) | {"parts": trainings(folders)}
             save_component(self.out / name, mean, mean.config, note, dtype=torch.float16)
 
@@ -215,7 +182,6 @@ _REFINED: dict[str, tuple[type, type]] = {
     "phones": (PhoneReader, PhoneReaderConfig),
     "latents": (SpeechEncoder, SpeechEncoderConfig),
     "decoder": (RegressionDecoder, RegressionConfig),
-    "reader": (SpeechReader, SpeechReaderConfig),
 }
 
 
@@ -248,4 +214,4 @@ class TrainEmotion(_Stage):
 
 if __name__ == "__main__":
     with ending_in_one_line("train_face"):
-        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | TrainReader | Average | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | Average | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

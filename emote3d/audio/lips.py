@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, ConvNeXtBlock
 from emote3d.names import LIPS
 
 _LEAST_SHUT, _LEAST_TUCKED = 0.02, 0.3
@@ -55,41 +54,6 @@ class PhoneReader(nn.Module):
     def lips(self, features: Float[Tensor, "frames feature_d"]) -> Float[Tensor, "frames lips"]:
         """Probabilities that the phone wants each of `LIPS`."""
         return self(features).softmax(dim=-1) @ self.wants
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpeechReaderConfig:
-    """Sizes of the speech reader."""
-
-    encoder: CompactEncoderConfig
-    phones: PhoneReaderConfig
-
-
-class SpeechReader(nn.Module):
-    """Phones of a voice, heard by an encoder that does nothing else."""
-
-    def __init__(self, config: SpeechReaderConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = CompactEncoder(config.encoder)
-        self.phones = PhoneReader(config.phones)
-
-    @classmethod
-    def of(cls, encoder: CompactEncoder, phones: PhoneReader, more: tuple[int, ...] = ()) -> SpeechReader:
-        """A copy of an encoder and the phone reader on its features; blocks of dilations `more`, which change nothing yet, are put behind its own."""
-        dilations = (*encoder.config.dilations, *more)
-        reader = cls(SpeechReaderConfig(encoder=replace(encoder.config, dilations=dilations), phones=phones.config))
-        reader.encoder.load_state_dict(encoder.state_dict(), strict=not more)
-        reader.phones.load_state_dict(phones.state_dict())
-        for block in reader.encoder.blocks[len(encoder.blocks) :]:
-            assert isinstance(block, ConvNeXtBlock)
-            for parameter in block.contract.parameters():
-                nn.init.zeros_(parameter)
-        return reader
-
-    def forward(self, log_mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch frames phones"]:
-        """Logits of the phones, at the encoder's rate."""
-        return self.phones(self.encoder(log_mel))
 
 
 def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames lips"]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
-from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, SpeechReader, SpeechReaderConfig, lip_contacts
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, lip_contacts
 from emote3d.audio.rhythm import hear_rhythm
 from emote3d.checkpoint import load_component
 from emote3d.decoders.denoiser import Denoiser
@@ -43,14 +43,14 @@ class OpenFace:
     def __init__(
         self,
         audio: CompactEncoder,
-        reader: SpeechReader,
+        phones: PhoneReader,
         latents: SpeechEncoder,
         voice: VoiceEmotion,
         decoder: RegressionDecoder,
         prior: MotionVAE,
     ) -> None:
         self.audio = audio.eval().requires_grad_(False)
-        self.reader = reader.eval().requires_grad_(False)
+        self.phones = phones.eval().requires_grad_(False)
         self.latents = latents.eval().requires_grad_(False)
         self.voice = voice.eval().requires_grad_(False)
         self.decoder = decoder.eval().requires_grad_(False)
@@ -60,10 +60,9 @@ class OpenFace:
     @classmethod
     def from_pretrained(cls, folder: Path) -> OpenFace:
         """Load the components of a checkpoint folder."""
-        audio = load_component(folder / "audio", CompactEncoder, CompactEncoderConfig)
         face = cls(
-            audio,
-            _load_reader(folder, audio),
+            load_component(folder / "audio", CompactEncoder, CompactEncoderConfig),
+            load_component(folder / "phones", PhoneReader, PhoneReaderConfig),
             load_component(folder / "latents", SpeechEncoder, SpeechEncoderConfig),
             load_component(folder / "voice", VoiceEmotion, VoiceEmotionConfig),
             load_component(folder / "decoder", RegressionDecoder, RegressionConfig),
@@ -88,7 +87,6 @@ class OpenFace:
         """Content, emotion and loudness of a recording."""
         with torch.inference_mode():
             features, loudness = hear(self.audio, speech, MOTION_FPS)
-            read, _ = hear(self.reader.encoder, speech, MOTION_FPS)
             emotion = recognise_emotion(self.voice, speech, len(loudness))
             rhythm = hear_rhythm(speech, MOTION_FPS)
             return Heard(
@@ -96,7 +94,7 @@ class OpenFace:
                 loudness=loudness * rhythm.speech,
                 accents=rhythm.accents,
                 rhythm=rhythm,
-                contacts=lip_contacts(self.reader.phones.lips(read.features)),
+                contacts=lip_contacts(self.phones.lips(features.features)),
             )
 
     def act(self, heard: Heard, direction: Direction, seed: int) -> FaceMotion:
@@ -131,10 +129,3 @@ class OpenFace:
             return self.prior.decoder(z)[0, : window.stop - window.start]
 
         return blended(run, frames, _WINDOW_FRAMES, _OVERLAP_FRAMES)
-
-
-def _load_reader(folder: Path, audio: CompactEncoder) -> SpeechReader:
-    """The speech reader of a checkpoint, or the phone reader on its encoder where nobody trained one."""
-    if (folder / "reader").is_dir():
-        return load_component(folder / "reader", SpeechReader, SpeechReaderConfig)
-    return SpeechReader.of(audio, load_component(folder / "phones", PhoneReader, PhoneReaderConfig))

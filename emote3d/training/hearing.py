@@ -30,19 +30,13 @@ _GROUPS = {
 }
 """Phones that want something of the lips."""
 _CLOSURE = ARTICULATION.index("closure")
-_WEIGHTS = {
-    "phone_ce": 0.3,
-    "lips_ce": 1.0,
-    "articulation_mse": 10.0,
-    "closure_mse": 3.0,
-    "articulation_velocity": 10.0,
-    "prosody_mse": 1.0,
-}
-"""Of the losses in what is minimised."""
 
 
 class Hearing(nn.Module):
     """Heads of the encoder; but for the phone reader they are thrown away after training."""
+
+    wanted: Int[Tensor, "phones"]
+    """Which of `LIPS` each phone wants, counted from 1; 0 for none."""
 
     def __init__(self, config: CompactEncoderConfig) -> None:
         super().__init__()
@@ -50,14 +44,19 @@ class Hearing(nn.Module):
         self.phones = PhoneReader(PhoneReaderConfig(feature_d=config.d, phones=len(SYMBOLS), **_GROUPS))
         self.articulation = nn.Linear(config.d, len(ARTICULATION))
         self.prosody = nn.Linear(config.d, 2)
+        groups = torch.arange(1.0, 1 + len(LIPS))
+        self.register_buffer("wanted", (self.phones.wants @ groups).long(), persistent=False)
 
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
-        """`phone_losses` at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion rate."""
+        """Cross-entropy of phones, and of what they want of the lips, at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
+        rate."""
+        phones = self.phones(features).float()
         resampled = resample_features(features, self.feature_rate, FPS, batch.accent.shape[1])
         error = self.articulation(resampled).float() - batch.articulation
         prosody = self.prosody(resampled).float() - torch.stack([batch.accent, batch.loudness], dim=2)
         return {
-            **phone_losses(self.phones, self.phones(features), batch.phone),
+            "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone),
+            "lips_ce": nn.functional.nll_loss(self._lips(phones).flatten(0, 1), self.wanted[batch.phone].flatten()),
             "articulation_mse": error.square().mean(),
             "closure_mse": error[..., _CLOSURE].square().mean(),
             "articulation_velocity": error.diff(dim=1).square().mean(),
@@ -68,22 +67,23 @@ class Hearing(nn.Module):
         """Take the phone reader of a checkpoint."""
         self.phones.load_state_dict(load_component(folder / "phones", PhoneReader, PhoneReaderConfig).state_dict())
 
-
-def phone_losses(
-    reader: PhoneReader,
-    logits: Float[Tensor, "batch feature_frames phones"],
-    phone: Int[Tensor, "batch feature_frames"],
-) -> dict[str, Tensor]:
-    """Cross-entropy of phones, and of what they want of the lips: one of `LIPS`, or nothing."""
-    wanted = (reader.wants @ torch.arange(1.0, 1 + len(LIPS)).to(reader.wants)).long()
-    logits = logits.float()
-    lips = torch.stack([logits[..., wanted == group].logsumexp(dim=2) for group in range(1 + len(LIPS))], dim=1)
-    return {
-        "phone_ce": nn.functional.cross_entropy(logits.transpose(1, 2), phone),
-        "lips_ce": nn.functional.cross_entropy(lips, wanted[phone]),
-    }
+    def _lips(
+        self, phones: Float[Tensor, "batch feature_frames phones"]
+    ) -> Float[Tensor, "batch feature_frames groups"]:
+        """Log-probabilities of what the phones want of the lips; nothing comes first."""
+        return torch.stack(
+            [phones[..., self.wanted == group].logsumexp(dim=2) for group in range(1 + len(LIPS))], dim=2
+        ).log_softmax(dim=2)
 
 
 def heard(losses: dict[str, Tensor]) -> Tensor:
     """The sum that is minimised."""
-    return sum((_WEIGHTS[name] * value for name, value in losses.items()), torch.zeros(()))
+    weights = {
+        "phone_ce": 0.3,
+        "lips_ce": 1.0,
+        "articulation_mse": 10.0,
+        "closure_mse": 3.0,
+        "articulation_velocity": 10.0,
+        "prosody_mse": 1.0,
+    }
+    return sum((weights[name] * value for name, value in losses.items()), torch.zeros(()))

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
-from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, SpeechReader, lip_contacts
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig, lip_contacts
 
 
 def contacts(shut: list[float], tucked: list[float] | None = None, apart: list[float] | None = None) -> list[list[int]]:
@@ -45,14 +44,3 @@ def test_the_probabilities_are_those_of_the_phones_in_each_group():
     p = reader(features).softmax(-1)
     expected = torch.stack([p[:, 1] + p[:, 3], p[:, 0], p[:, 2] + p[:, 4]], dim=1)
     np.testing.assert_allclose(reader.lips(features).detach(), expected.detach(), rtol=1e-5)
-
-
-def test_a_speech_reader_begins_as_the_encoder_and_the_phone_reader_that_it_comes_from():
-    encoder = CompactEncoder(CompactEncoderConfig(d=8, dilations=(1, 2))).eval()
-    phones = PhoneReader(PhoneReaderConfig(feature_d=8, phones=5, shut=(1, 3), tucked=(0,), apart=(2, 4)))
-    reader, mel = SpeechReader.of(encoder, phones, (4, 1)).eval(), torch.randn(2, 40, 80)
-    assert len(reader.encoder.blocks) == 4
-    assert torch.equal(reader(mel), phones(encoder(mel)))
-    for parameter in reader.encoder.blocks[3].parameters():
-        torch.nn.init.normal_(parameter)
-    assert not torch.allclose(reader(mel), phones(encoder(mel)))

@@ -26,7 +26,6 @@ from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.face_denoiser import ActedWindows, act_windows
 from emote3d.training.live import LiveTraining
-from emote3d.training.reader import ReaderTraining
 from emote3d.training.tape import FPS, Tape, disturb, in_room, mask_spans, times_on_tape
 
 ROOT = Path(__file__).parents[2]
@@ -182,16 +181,6 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
         )
     shutil.copytree(ROOT / "checkpoints" / "open-v1" / "voice", out / "voice")
     speech = load_speech(DEMO)
-    untrained = Emote3D.from_pretrained(out).face.listen(speech)
-    for seed, start in enumerate((None, out / "reader")):
-        settings = ReaderTraining(**course, seed=seed, learning_rate=0.5)
-        train_face.TrainReader(**stage, settings=settings, more=(1,), start=start).run()
-        shutil.copytree(out / "reader", tmp_path / f"part{seed}" / "reader")
-    train_face.Average(**stage, parts=(tmp_path / "part0", tmp_path / "part1"), only=("reader",)).run()
-    face = Emote3D.from_pretrained(out).face
-    assert len(face.reader.encoder.blocks) == 3 and len(face.audio.blocks) == 2
-    assert not torch.equal(face.listen(speech).contacts, untrained.contacts)
-    assert torch.equal(face.listen(speech).latents.content, untrained.latents.content)
     motion = Emote3D.from_pretrained(out).animate((speech.waveform.numpy()[:32000], 16000), Direction(emotion="happy"))
     assert motion.frames == 60
     drawn = train_face_denoiser.Options(
