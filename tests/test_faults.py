@@ -136,6 +136,25 @@ def test_ctrl_c_ends_within_a_second(tries: list[dict[str, object]]):
 
 
 @linux
+def test_an_error_that_a_library_made_of_ctrl_c_is_not_told():
+    script = """
+import os, signal
+from emote3d import cli
+from emote3d.errors import Emote3DError
+def load():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        [None for _ in range(10**6)]
+    except KeyboardInterrupt:
+        raise Emote3DError("the file is damaged")
+cli._run = load
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "emote3d: interrupted; no unfinished file is left\n")
+
+
+@linux
 def test_ctrl_c_while_libraries_are_loaded(speech: Path, tmp_path: Path):
     ended, result = interrupted(["animate", speech, "-o", tmp_path / "m.npz"], lambda maps: "libtorch" in maps)
     assert result == (130, 1) and not list(tmp_path.iterdir()), result

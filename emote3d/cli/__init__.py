@@ -65,7 +65,12 @@ def main() -> None:
     with interruptible() as interruption:
         try:
             with ending_in_one_line("emote3d"):
-                _run()
+                try:
+                    _run()
+                except Emote3DError as error:  # a library may make one of an interruption
+                    if interruption.heard():
+                        raise KeyboardInterrupt from error
+                    raise
         except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
             interrupted = isinstance(leaving, KeyboardInterrupt) or (leaving.code and interruption.heard())
             if not interrupted:
