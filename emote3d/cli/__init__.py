@@ -64,17 +64,9 @@ def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     with interruptible() as interruption:
         try:
-            with ending_in_one_line("emote3d"):
-                try:
-                    _run()
-                except Emote3DError as error:  # a library may make one of an interruption
-                    if interruption.heard():
-                        raise KeyboardInterrupt from error
-                    raise
-        except (KeyboardInterrupt, SystemExit) as leaving:  # Lightning makes the one of the other
-            interrupted = isinstance(leaving, KeyboardInterrupt) or (leaving.code and interruption.heard())
-            if not interrupted:
-                raise
+            with ending_in_one_line("emote3d"), interruption.recognised():
+                _run()
+        except KeyboardInterrupt:
             discard_unfinished()  # an interruption inside of the tidying may have left something
             interruption.tell()
             sys.exit(EXIT_CODE)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from emote3d.errors import Emote3DError
 from emote3d.files import discard_unfinished
 
 GRACE_S = 0.6
@@ -27,9 +28,19 @@ class Interruption:
         self.came = threading.Event()
         self._told = threading.Lock()
 
-    def heard(self) -> bool:
-        """Whether it came, even this moment: a library may have made another error of it before the thread could say so."""
-        return self.came.wait(_HEARD_S)
+    @contextmanager
+    def recognised(self) -> Iterator[None]:
+        """Inside of the block, what a library made of Ctrl-C is KeyboardInterrupt again: an end of the program (Lightning), an error (safetensors).
+
+        The thread may not have said so yet: it is waited for.
+        """
+        try:
+            yield
+        except (Emote3DError, SystemExit) as other:
+            failed = isinstance(other, Emote3DError) or bool(other.code)
+            if failed and self.came.wait(_HEARD_S):
+                raise KeyboardInterrupt from other
+            raise
 
     def tell(self) -> None:
         """Say so, once."""
