@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from emote3d.data import game_speech, kde_speech, recordings
+from emote3d.data import bopomofo_speech, game_speech, kde_speech, recordings
 from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
@@ -26,6 +26,10 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
     **{
         f"ktuberling-{name}": lambda _, name=name: kde_speech.ktuberling_clips(name)
         for name in kde_speech.KTUBERLING_LANGUAGES
+    },
+    **{
+        f"gcin-{name}": lambda _, file=file: bopomofo_speech.gcin_clips(file)
+        for file, name in bopomofo_speech.PEOPLE.items()
     },
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
