@@ -1,4 +1,4 @@
-"""The one error type that reaches a user."""
+"""The one error type that reaches a user, and how a program ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+INTERRUPTED = "emote3d: interrupted; no unfinished file is left"
+"""What the program says after Ctrl-C."""
+INTERRUPTED_CODE = 130
+"""Its exit code then: 128 and the signal's number, as shells have it."""
 _LONGEST = 1000
 
 

@@ -52,7 +52,7 @@ def memory_mb(process: int) -> tuple[float, float]:
 def measured(arguments: list[str]) -> dict[str, object]:
     """Run a verb and look at its memory."""
     began, seen, peak = time.monotonic(), [0.0], 0.0
-    with subprocess.Popen([sys.executable, "-m", "emote3d.cli", *arguments], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([sys.executable, "-m", "emote3d", *arguments], stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             now, most = memory_mb(process.pid)
             seen.append(now)

@@ -38,7 +38,7 @@ def manifest(folder: Path, rows: list[list[str]], header: list[str] = HEADER) ->
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "emote3d.cli", "batch", *map(str, arguments), "--json"]
+    return [sys.executable, "-m", "emote3d", "batch", *map(str, arguments), "--json"]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

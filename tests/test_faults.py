@@ -97,7 +97,7 @@ def test_a_disk_that_is_really_full(motion: Path, tmp_path: Path):
 def test_a_full_disk_for_what_is_printed_is_one_line(motion: Path):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "emote3d.cli", "explain", motion],
+            [sys.executable, "-m", "emote3d", "explain", motion],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -154,6 +154,20 @@ cli.main()
     assert (done.returncode, done.stderr) == (130, "emote3d: interrupted; no unfinished file is left\n")
 
 
+def test_ctrl_c_while_the_command_line_is_imported():
+    script = """
+import sys, types
+class Interrupted(types.ModuleType):
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+sys.modules["emote3d.cli.train"] = Interrupted("emote3d.cli.train")
+from emote3d.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "emote3d: interrupted; no unfinished file is left\n")
+
+
 @linux
 def test_ctrl_c_while_libraries_are_loaded(speech: Path, tmp_path: Path):
     ended, result = interrupted(["animate", speech, "-o", tmp_path / "m.npz"], lambda maps: "libtorch" in maps)
@@ -179,7 +193,7 @@ def test_ctrl_c_and_kill_end_a_batch_with_its_workers(speech: Path, tmp_path: Pa
     (tmp_path / "m.csv").write_text(f"id,speech,seed\n{rows}\n")
     for number, codes in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         out = tmp_path / f"out{number}"
-        command = [sys.executable, "-m", "emote3d.cli", "batch", tmp_path / "m.csv", "-o", out, "--workers", "2"]
+        command = [sys.executable, "-m", "emote3d", "batch", tmp_path / "m.csv", "-o", out, "--workers", "2"]
         batch = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
         while len(list(out.glob("*.npz"))) < 3:
             time.sleep(0.05)
@@ -197,7 +211,7 @@ def test_ctrl_c_and_kill_end_a_batch_with_its_workers(speech: Path, tmp_path: Pa
 
 def interrupted(arguments: list[str | Path], ready: object, pause_s: float = 0.0) -> tuple[float, tuple[int, int]]:
     """Press Ctrl-C once the libraries in memory say so; seconds until the end, exit code and lines said."""
-    command = [sys.executable, "-m", "emote3d.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "emote3d", *map(str, arguments)]
     heeding = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's child would ignore it
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         signal.signal(signal.SIGINT, heeding)

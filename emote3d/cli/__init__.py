@@ -16,13 +16,13 @@ from emote3d.cli.bench import Bench
 from emote3d.cli.evaluate import Evaluate
 from emote3d.cli.export import ExportMotion
 from emote3d.cli.import_checkpoint import ImportCheckpoint
-from emote3d.cli.interrupting import EXIT_CODE, interruptible
+from emote3d.cli.interrupting import interruptible
 from emote3d.cli.perform import Animate, Render
 from emote3d.cli.retarget import Retarget
 from emote3d.cli.rework import Explain, Redirect
 from emote3d.cli.serve import Serve, View
 from emote3d.cli.train import Train
-from emote3d.errors import Emote3DError, ending_in_one_line
+from emote3d.errors import INTERRUPTED_CODE, Emote3DError, ending_in_one_line
 from emote3d.files import DISK_ERRORS, discard_unfinished
 
 
@@ -69,7 +69,7 @@ def main() -> None:
         except KeyboardInterrupt:
             discard_unfinished()  # an interruption inside of the tidying may have left something
             interruption.tell()
-            sys.exit(EXIT_CODE)
+            sys.exit(INTERRUPTED_CODE)
 
 
 def _run() -> None:

@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emote3d.errors import Emote3DError
+from emote3d.errors import INTERRUPTED, INTERRUPTED_CODE, Emote3DError
 from emote3d.files import discard_unfinished
 
 GRACE_S = 0.6
 """How long what is going on may take to end by itself."""
-EXIT_CODE = 130
 _HEARD_S = 0.05
 """How long the thread that hears Ctrl-C may take to say so."""
 
@@ -45,7 +44,7 @@ class Interruption:
     def tell(self) -> None:
         """Say so, once."""
         if self._told.acquire(blocking=False):
-            print("emote3d: interrupted; no unfinished file is left", file=sys.stderr, flush=True)
+            print(INTERRUPTED, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -77,5 +76,5 @@ def _watch(hears: socket.socket, interruption: Interruption) -> None:
             time.sleep(GRACE_S)
             discard_unfinished()
             interruption.tell()
-            os._exit(EXIT_CODE)
+            os._exit(INTERRUPTED_CODE)
     hears.close()

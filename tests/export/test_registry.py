@@ -26,7 +26,7 @@ DEMO = ROOT / "assets" / "audio" / "demo-congrats.flac"
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "emote3d.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "emote3d", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
 

@@ -239,7 +239,7 @@ def test_renders_on_a_flame_file_from_the_command_line(imported: dict[str, Path]
         file.setframerate(16000)
         file.writeframes((3000 * np.sin(np.arange(16000) / 9)).astype("<i2").tobytes())
     flame = PARITY / "v2" / "FLAME" / "generic_model.pkl"
-    command = [sys.executable, "-m", "emote3d.cli", "render", str(speech), "--checkpoint", str(imported["v2"]), "-o",
+    command = [sys.executable, "-m", "emote3d", "render", str(speech), "--checkpoint", str(imported["v2"]), "-o",
                str(tmp_path / "a.mp4"), "--size", "64x64", "--backend", "software", "--avatar"]  # fmt: skip
     done, refused = (
         subprocess.run([*command, name], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])

@@ -213,7 +213,7 @@ def _arguments(place: Path, runs: Path, *extra: str) -> list[str]:
 
 def _elsewhere(place: Path, runs: Path, *extra: str) -> subprocess.Popen[str]:
     """The same in a process of its own."""
-    command = [sys.executable, "-m", "emote3d.cli", *_arguments(place, runs, *extra)]
+    command = [sys.executable, "-m", "emote3d", *_arguments(place, runs, *extra)]
     return subprocess.Popen(
         command,
         cwd=ROOT,

@@ -1,5 +1,0 @@
-"""`python -m emote3d.cli`."""
-
-from emote3d.cli import main
-
-main()
