@@ -50,6 +50,8 @@ class FaceTraining(Schedule):
     encoder_rate: float = 0.3
     takes: Path | None = None
     """Folder of FACEGOOD's takes: jaw and rounding are then correlated with real motion as well."""
+    listeners: int = 0
+    """Small nets that guess the jaw of the folder's recordings without motion, which then count as takes too."""
     take_batch: int = 6
     seen_weight: float = 0.0
     """Weight of what lip reader and emotion network see of the performance (stage 2); 0 leaves them out."""
@@ -187,7 +189,7 @@ class DecoderTask(_FaceTask):
         audio.requires_grad_(settings.tune_encoder)
         self.hearing = Hearing(audio.config) if settings.tune_encoder else None
         self.onlookers = Onlookers() if settings.seen_weight else None
-        takes = RealTakes(settings.takes) if settings.takes else None
+        takes = RealTakes(settings.takes, listeners=settings.listeners) if settings.takes else None
         self.take_windows = takes and takes.windows(settings.take_batch, settings.seconds, self.rng)
 
     def trained(self) -> list[dict[str, Any]]:

@@ -17,8 +17,10 @@ from emote3d.data import facegood
 from emote3d.data.augment import augment
 from emote3d.decoders.face import EXPRESSION
 from emote3d.names import ARKIT_52
+from emote3d.training.take_listener import at_frames, fit_listener
 
 _MEL_RATE = 100
+_LISTENER_BATCH, _LISTENER_S, _LISTENER_STEPS = 24, 3, 900
 _STILL = 0.02
 """Deviation below which a curve says nothing."""
 _JAW = [ARKIT_52.index("jawOpen")]
@@ -33,32 +35,59 @@ class TakeWindow(NamedTuple):
     """Opening of the jaw and rounding of the lips, any unit."""
 
 
-def _curves(take: dict[str, np.ndarray], seconds: float, time_scale: float) -> np.ndarray:
-    pair = np.stack([facegood.jaw_curve(take), facegood.rounding_curve(take)], axis=1)
-    at = np.arange(int(seconds * facegood.FPS)) / time_scale
-    return np.stack([np.interp(at, np.arange(len(pair)), column) for column in pair.T], axis=1)
+def _waveform(folder: Path, name: str, share: float = 1.0) -> np.ndarray:
+    """The first part of a recording."""
+    waveform = load_speech(folder / "wav" / f"{name}.wav").waveform.numpy()
+    return waveform[: int(share * len(waveform))]
 
 
 class RealTakes:
-    """The training part of every take (see `facegood.TRAINED_SHARE`), clean and in augmented passes."""
+    """The training part of every take (see `facegood.TRAINED_SHARE`), clean and in augmented passes.
 
-    def __init__(self, folder: Path, *, passes: int = 8, seed: int = 0) -> None:
-        log_mel = LogMel(CompactEncoderConfig())
-        log_mel.fill_filters()
-        rng = np.random.default_rng(seed)
+    With `listeners`, so many small nets are fitted to them, and recordings of the folder that came without motion join the takes: their
+    jaw is the nets' mean, their rounding is left open.
+    """
+
+    def __init__(self, folder: Path, *, passes: int = 8, listeners: int = 0, seed: int = 0) -> None:
+        self._log_mel = LogMel(CompactEncoderConfig())
+        self._log_mel.fill_filters()
+        self._rng = np.random.default_rng(seed)
         self._takes: list[tuple[np.ndarray, np.ndarray]] = []
         for name, share in facegood.TRAINED_SHARE.items():
             take = facegood.load_take(folder, name)
-            waveform = load_speech(folder / "wav" / f"{name}.wav").waveform.numpy()
-            waveform = waveform[: int(share * len(waveform))]
-            for number in range(passes):
-                changed, scale = waveform, 1.0
-                if number:
-                    varied = augment(waveform, rng)
-                    changed, scale = varied.waveform, varied.time_scale
-                mel = log_mel(torch.from_numpy(changed)[None])[0, :-1]
-                mel = (mel - speech_level(mel)).numpy().astype(np.float16)
-                self._takes.append((mel, _curves(take, len(mel) / _MEL_RATE, scale).astype(np.float32)))
+            curves = np.stack([facegood.jaw_curve(take), facegood.rounding_curve(take)], axis=1)
+            self._add(_waveform(folder, name, share), curves, passes)
+        if listeners:
+            self._guess(folder, listeners, passes // 2)
+
+    def _add(self, waveform: np.ndarray, curves: np.ndarray, passes: int) -> None:
+        """Keep a take, clean and in augmented passes."""
+        for number in range(passes):
+            changed, scale = waveform, 1.0
+            if number:
+                varied = augment(waveform, self._rng)
+                changed, scale = varied.waveform, varied.time_scale
+            mel = self._mel(changed).numpy().astype(np.float16)
+            at = np.arange(len(mel) * round(facegood.FPS) // _MEL_RATE) / scale
+            moved = np.stack([np.interp(at, np.arange(len(curves)), column) for column in curves.T], axis=1)
+            self._takes.append((mel, moved.astype(np.float32)))
+
+    def _mel(self, waveform: np.ndarray) -> Float[Tensor, "mel_frames mels"]:
+        mel = self._log_mel(torch.from_numpy(waveform)[None])[0, :-1]
+        return mel - speech_level(mel)
+
+    def _guess(self, folder: Path, listeners: int, passes: int) -> None:
+        """Let small nets that are fitted to the takes guess the jaw of the recordings that have none."""
+        windows = self.windows(_LISTENER_BATCH, _LISTENER_S, self._rng)
+        mels = self._log_mel.config.mels
+        nets = [fit_listener(windows, mels, _LISTENER_STEPS, self._rng) for _ in range(listeners)]
+        for sound in sorted((folder / "wav").glob("*.wav")):
+            if not (folder / "blendshapes" / f"{sound.stem}.npy").exists():
+                waveform = _waveform(folder, sound.stem)
+                mel = self._mel(waveform)
+                mel = at_frames(mel[None], len(mel) * round(facegood.FPS) // _MEL_RATE)
+                jaw = torch.stack([net(mel)[0] for net in nets]).mean(dim=0).numpy()
+                self._add(waveform, np.stack([jaw, np.zeros_like(jaw)], axis=1), passes)
 
     def windows(self, batch: int, seconds: int, rng: np.random.Generator) -> Iterator[TakeWindow]:
         """Draw batches without end, of each take as often; windows start on whole tenths of a second."""

@@ -1,6 +1,7 @@
 """Real face motion beside its sound: windows of a folder in FACEGOOD's layout, and the losses against known curves."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from emote3d.data.facegood import FPS, JAW, ROUNDING, TRAINED_SHARE
 from emote3d.decoders.face import CHANNELS
 from emote3d.names import ARKIT_52
+from emote3d.training import real_takes
 from emote3d.training.real_takes import RealTakes, take_losses
 from training.face_sets import write_wav
 
@@ -42,6 +44,23 @@ def test_windows_keep_sound_and_motion_together(takes: Path):
         at = torch.linspace(0, 199, len(jaw)).round().long()
         loud = mel.mean(dim=1)[at]
         assert np.corrcoef(loud.numpy(), jaw.numpy())[0, 1] > 0.7
+
+
+def test_the_jaw_of_a_recording_without_motion_is_guessed_from_its_sound(takes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(real_takes, "_LISTENER_STEPS", 40)
+    (first, *others) = TRAINED_SHARE
+    curves = np.load(takes / "blendshapes" / f"{first}.npy")
+    curves[:, 1:] = curves[:, :1]
+    for name in (first, *others):
+        np.save(takes / "blendshapes" / f"{name}.npy", curves)
+    shutil.copy(takes / "wav" / f"{first}.wav", takes / "wav" / "unseen.wav")
+    window = next(RealTakes(takes, passes=2, listeners=2).windows(40, 2, np.random.default_rng(0)))
+    guessed = window.curves[..., 1].std(dim=1) == 0
+    assert 1 <= guessed.sum() < 20
+    for mel, jaw in zip(window.mel[guessed], window.curves[guessed][..., 0], strict=True):
+        loud = mel.mean(dim=1)[torch.linspace(0, 199, len(jaw)).round().long()]
+        assert np.corrcoef(loud.numpy(), jaw.numpy())[0, 1] > 0.7
+    assert all(row.std() > 0 for row in window.curves[..., 0]), "a take that was seen keeps its motion"
 
 
 def test_losses_are_one_minus_the_correlation_where_something_moves():
