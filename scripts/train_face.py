@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -167,10 +167,13 @@ class Average(_Stage):
 
     parts: tuple[Path, ...]
     """Their checkpoint folders."""
+    components: tuple[Literal["audio", "phones", "latents", "decoder"], ...] = ("audio", "phones", "latents", "decoder")
+    """What of them to average; the others are left as they are in `out`."""
 
     def run(self) -> None:
         """Average and save; the manifests tell how each part was trained."""
-        for name, classes in _REFINED.items():
+        for name in self.components:
+            classes = _REFINED[name]
             folders = [part / name for part in self.parts]
             mean = average_component(folders, *classes)
             note = self.note({}) | {"parts": trainings(folders)}

@@ -33,5 +33,7 @@ def average_component(folders: Sequence[Path], cls: type[ModuleT], config_cls: t
 
 
 def trainings(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """How each of the components was trained, for the manifest of their mean."""
-    return [{key: read_manifest(folder).get(key) for key in ("sha256", "command", "curve")} for folder in folders]
+    """How each of the components was trained, for the manifest of their mean; of one that is a mean itself, its parts too."""
+    manifests = [read_manifest(folder) for folder in folders]
+    kept = ("sha256", "command", "curve", "parts")
+    return [{key: manifest[key] for key in kept if key in manifest} for manifest in manifests]
