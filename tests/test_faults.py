@@ -139,6 +139,7 @@ def test_ctrl_c_ends_within_a_second(tries: list[dict[str, object]]):
 def test_an_error_that_a_library_made_of_ctrl_c_is_not_told():
     script = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without
 from emote3d import cli
 from emote3d.errors import Emote3DError
 def load():
