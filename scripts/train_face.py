@@ -173,9 +173,8 @@ class Average(_Stage):
     def run(self) -> None:
         """Average and save; the manifests tell how each part was trained."""
         for name in self.components:
-            classes = _REFINED[name]
             folders = [part / name for part in self.parts]
-            mean = average_component(folders, *classes)
+            mean = average_component(folders, *_REFINED[name])
             note = self.note({}) | {"parts": trainings(folders)}
             save_component(self.out / name, mean, mean.config, note, dtype=torch.float16)
 

@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from emote3d.audio.encoder import CompactEncoderConfig, LogMel, speech_level
+from emote3d.audio.encoder import CompactEncoderConfig, LogMel, resample_features, speech_level
 from emote3d.audio.load import load_speech
 from emote3d.data import facegood
 from emote3d.data.augment import augment
 from emote3d.decoders.face import EXPRESSION
 from emote3d.names import ARKIT_52
-from emote3d.training.take_listener import at_frames, fit_listener
+from emote3d.training.take_listener import correlation, fit_listener
 
 _MEL_RATE = 100
 _LISTENER_BATCH, _LISTENER_S, _LISTENER_STEPS = 24, 3, 900
@@ -39,6 +39,11 @@ def _waveform(folder: Path, name: str, share: float = 1.0) -> np.ndarray:
     """The first part of a recording."""
     waveform = load_speech(folder / "wav" / f"{name}.wav").waveform.numpy()
     return waveform[: int(share * len(waveform))]
+
+
+def _at_frames(mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch frames mels"]:
+    """Log-mel at the takes' frames."""
+    return resample_features(mel, _MEL_RATE, facegood.FPS, mel.shape[1] * round(facegood.FPS) // _MEL_RATE)
 
 
 class RealTakes:
@@ -78,14 +83,14 @@ class RealTakes:
 
     def _guess(self, folder: Path, listeners: int, passes: int) -> None:
         """Let small nets that are fitted to the takes guess the jaw of the recordings that have none."""
-        windows = self.windows(_LISTENER_BATCH, _LISTENER_S, self._rng)
+        seen = self.windows(_LISTENER_BATCH, _LISTENER_S, self._rng)
+        windows = ((_at_frames(window.mel), window.curves[..., 0]) for window in seen)
         mels = self._log_mel.config.mels
         nets = [fit_listener(windows, mels, _LISTENER_STEPS, self._rng) for _ in range(listeners)]
         for sound in sorted((folder / "wav").glob("*.wav")):
             if not (folder / "blendshapes" / f"{sound.stem}.npy").exists():
                 waveform = _waveform(folder, sound.stem)
-                mel = self._mel(waveform)
-                mel = at_frames(mel[None], len(mel) * round(facegood.FPS) // _MEL_RATE)
+                mel = _at_frames(self._mel(waveform)[None])
                 jaw = torch.stack([net(mel)[0] for net in nets]).mean(dim=0).numpy()
                 self._add(waveform, np.stack([jaw, np.zeros_like(jaw)], axis=1), passes)
 
@@ -110,8 +115,6 @@ def take_losses(
     losses = {}
     for column, (name, indices) in enumerate((("take_jaw", _JAW), ("take_rounding", _ROUNDING))):
         made, real = expression[..., indices].sum(dim=-1), curves[..., column]
-        made, real = made - made.mean(dim=1, keepdim=True), real - real.mean(dim=1, keepdim=True)
-        moves = (real.square().mean(dim=1).sqrt() > _STILL).float()
-        alike = torch.nn.functional.cosine_similarity(made, real, dim=1, eps=1e-4)
-        losses[name] = ((1 - alike) * moves).sum() / moves.sum().clamp_min(1)
+        moves = (real.std(dim=1, correction=0) > _STILL).float()
+        losses[name] = ((1 - correlation(made, real)) * moves).sum() / moves.sum().clamp_min(1)
     return losses
