@@ -24,7 +24,7 @@ from emote3d.decoders.denoiser import Denoiser, DenoiserConfig
 from emote3d.errors import ending_in_one_line
 from emote3d.prior.body import CHANNELS
 from emote3d.prior.patch import PatchConfig, PatchPrior
-from emote3d.training.average import average_component, trainings
+from emote3d.training.average import save_average
 from emote3d.training.body import BodyDiffusionTask
 from emote3d.training.body_runs import denoiser_config, fit_patch_prior, scale_latents, variance_rebuilt
 from emote3d.training.body_tape import FPS, BodyTape, build_body_tape
@@ -128,9 +128,7 @@ class Average(_Stage):
     def run(self) -> None:
         """Average and save; the manifest tells how each part was trained."""
         folders = [part / "body_denoiser" for part in self.parts]
-        mean = average_component(folders, Denoiser, DenoiserConfig)
-        note = self.note({"parts": trainings(folders)})
-        save_component(self.out / "body_denoiser", mean, mean.config, note, dtype=torch.float16)
+        save_average(folders, self.out / "body_denoiser", Denoiser, DenoiserConfig, self.note({}))
 
 
 if __name__ == "__main__":

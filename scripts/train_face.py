@@ -34,7 +34,7 @@ from emote3d.errors import ending_in_one_line, existing
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.latents.voice import ear_of
 from emote3d.prior.flint import FlintConfig, MotionVAE
-from emote3d.training.average import average_component, trainings
+from emote3d.training.average import save_average
 from emote3d.training.emotion import fit_emotion
 from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
@@ -174,9 +174,7 @@ class Average(_Stage):
         """Average and save; the manifests tell how each part was trained."""
         for name in self.components:
             folders = [part / name for part in self.parts]
-            mean = average_component(folders, *_REFINED[name])
-            note = self.note({}) | {"parts": trainings(folders)}
-            save_component(self.out / name, mean, mean.config, note, dtype=torch.float16)
+            save_average(folders, self.out / name, *_REFINED[name], self.note({}))
 
 
 _REFINED: dict[str, tuple[type, type]] = {

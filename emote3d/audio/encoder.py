@@ -138,6 +138,7 @@ class ConvNeXtBlock(nn.Module):
         self.depthwise = nn.Conv1d(d, d, kernel, dilation=dilation, groups=d)
         self.norm = nn.LayerNorm(d)
         self.expand = nn.Linear(d, expansion * d)
+        self.dropout = nn.Dropout(0.0)
         self.contract = nn.Linear(expansion * d, d)
 
     def forward(self, x: Float[Tensor, "batch frames d"], future: int) -> Float[Tensor, "batch frames d"]:
@@ -153,7 +154,8 @@ class ConvNeXtBlock(nn.Module):
         conv = self.depthwise
         weight = conv.weight[..., : self.past + 1 + future]
         mixed = nn.functional.conv1d(padded.transpose(1, 2), weight, conv.bias, 1, 0, conv.dilation, conv.groups)
-        return x + self.contract(nn.functional.gelu(self.expand(self.norm(mixed.transpose(1, 2)))))
+        inner = nn.functional.gelu(self.expand(self.norm(mixed.transpose(1, 2))))
+        return x + self.contract(self.dropout(inner))
 
 
 class CompactEncoder(nn.Module):
@@ -169,6 +171,12 @@ class CompactEncoder(nn.Module):
             for dilation, future in zip(config.dilations, config.future_taps(), strict=True)
         )
         self.norm = nn.LayerNorm(config.d)
+
+    def drop(self, share: float) -> None:
+        """Leave a share of the blocks' inner units out while training."""
+        for module in self.blocks.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
 
     def forward(
         self, log_mel: Float[Tensor, "batch mel_frames mels"], look_ahead: int | None = None

@@ -25,6 +25,10 @@ _MARGIN_S: Final = 0.3
 """Noise put before and after the clip: the aligner needs it to settle."""
 _NOISE_LEVEL: Final = 20.0
 _CLOSURE_AFTER_PAUSE_S: Final = 0.05
+_LENITED: Final = {"b": "β", "d": "ð", "ɡ": "ɣ"}
+_LENITING: Final = ("es", "es-419", "ca")
+"""Languages whose voiced stops are approximants within an utterance but after a nasal, d also after l (Hualde 2005); espeak-ng knows it
+within a word."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -116,7 +120,10 @@ class Aligner:
             aligned = self._decoder.get_alignment()
         except RuntimeError:
             return None
-        return None if aligned is None else _collect(waveform, _heard(aligned), entries, delay_s - _MARGIN_S)
+        if aligned is None:
+            return None
+        lenite = self._language in _LENITING
+        return _collect(waveform, _heard(aligned), entries, delay_s - _MARGIN_S, lenite=lenite)
 
     def _decode(self, data: bytes) -> None:
         """Run one pass over a whole clip."""
@@ -141,7 +148,12 @@ def _heard(aligned: Iterable[Any]) -> list[tuple[str, list[_Heard]]]:
 
 
 def _collect(
-    waveform: np.ndarray, aligned: Sequence[tuple[str, list[_Heard]]], entries: Sequence[_Word], shift_s: float
+    waveform: np.ndarray,
+    aligned: Sequence[tuple[str, list[_Heard]]],
+    entries: Sequence[_Word],
+    shift_s: float,
+    *,
+    lenite: bool,
 ) -> Alignment | None:
     """The aligner's words and phones as a clip."""
     spans: list[Span] = []
@@ -163,6 +175,7 @@ def _collect(
     if next(waiting, None) is not None or not scores:
         return None
     spans.append((len(waveform) / SPEECH_RATE, (SILENCE,), 0))
+    spans = lenited(spans) if lenite else spans
     clip = build_timed(waveform.astype(np.int16), _closed_after_pauses(spans))
     return Alignment(speech=clip, score=float(np.mean(scores)), longest_phone_s=max(lengths), word_times_s=tuple(times))
 
@@ -194,6 +207,16 @@ def _vowel_stress(entry: _Word, count: int) -> Iterator[int]:
             syllables.append(stress)
         before_vowel = vowel
     return iter(syllables if len(syllables) == count else [2] * count)
+
+
+def lenited(spans: Sequence[Span]) -> list[Span]:
+    """Voiced stops as Spanish and Catalan speak them in an utterance: approximants but after a pause or a nasal, d also after l."""
+    result = list(spans[:1])
+    for (_, before, _), (start_s, phones, stress) in itertools.pairwise(spans):
+        stays = PHONES[before[-1]].manner in ("silence", "nasal") or (before[-1], phones[0]) == ("l", "d")
+        first = phones[0] if stays else _LENITED.get(phones[0], phones[0])
+        result.append((start_s, (first, *phones[1:]), stress))
+    return result
 
 
 def _closed_after_pauses(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from emote3d.checkpoint import load_component, load_config, read_manifest
+from emote3d.checkpoint import load_component, load_config, read_manifest, save_component
 from emote3d.errors import Emote3DError
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -32,8 +32,17 @@ def average_component(folders: Sequence[Path], cls: type[ModuleT], config_cls: t
     return modules[0]
 
 
-def trainings(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """How each of the components was trained, for the manifest of their mean; of one that is a mean itself, its parts too."""
+def save_average(
+    folders: Sequence[Path], out: Path, cls: type[nn.Module], config_cls: type[Any], note: dict[str, Any]
+) -> None:
+    """Write the mean of component folders in float16; its manifest is the note and how each of them was trained: of one that is a mean
+    itself, its parts too.
+
+    Raises:
+        Emote3DError: as `average_component`.
+    """
+    mean = average_component(folders, cls, config_cls)
     manifests = [read_manifest(folder) for folder in folders]
     kept = ("sha256", "command", "curve", "parts")
-    return [{key: manifest[key] for key in kept if key in manifest} for manifest in manifests]
+    parts = [{key: manifest[key] for key in kept if key in manifest} for manifest in manifests]
+    save_component(out, mean, load_config(folders[0], config_cls), note | {"parts": parts}, dtype=torch.float16)

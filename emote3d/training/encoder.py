@@ -27,6 +27,8 @@ class EncoderTraining(Schedule):
     """Windows of speech without labels in a step, besides `batch`: their phones are predicted where they are masked."""
     masked_weight: float = 0.3
     """Of the masked prediction."""
+    dropout: float = 0.0
+    """Share of the blocks' inner units left out in a step, against knowing the set's voices by heart."""
 
 
 class EncoderTask(lightning.LightningModule):
@@ -41,6 +43,7 @@ class EncoderTask(lightning.LightningModule):
         self.settings = settings
         self.encoder = CompactEncoder(config)
         self.encoder.log_mel.fill_filters()
+        self.encoder.drop(settings.dropout)
         self.hearing = Hearing(config)
         self.noise = torch.Generator().manual_seed(settings.seed)
         self.teacher = None

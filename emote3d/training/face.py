@@ -48,6 +48,8 @@ class FaceTraining(Schedule):
     tune_encoder: bool = False
     """Whether the decoder's training also moves the audio encoder, at `encoder_rate` of the learning rate."""
     encoder_rate: float = 0.3
+    dropout: float = 0.0
+    """Share of the inner units of the encoder's blocks left out in a step of the decoder's training."""
     takes: Path | None = None
     """Folder of FACEGOOD's takes: jaw and rounding are then correlated with real motion as well."""
     listeners: int = 0
@@ -186,7 +188,8 @@ class DecoderTask(_FaceTask):
         super().__init__(settings, face)
         self.audio, self.latents, self.decoder, self.prior = audio, latents, decoder, prior
         prior.requires_grad_(False)
-        audio.requires_grad_(settings.tune_encoder)
+        audio.train(settings.tune_encoder).requires_grad_(settings.tune_encoder)
+        audio.drop(settings.dropout)
         self.hearing = Hearing(audio.config) if settings.tune_encoder else None
         self.onlookers = Onlookers() if settings.seen_weight else None
         takes = RealTakes(settings.takes, listeners=settings.listeners) if settings.takes else None

@@ -77,6 +77,16 @@ def test_foreign_words_keep_their_own_phones(espeak: Espeak) -> None:
     ]
 
 
+def test_spanish_stops_between_words_are_as_espeak_speaks_them(espeak: Espeak) -> None:
+    aligner = Aligner(espeak, "es")
+    for text, wanted in (("mi vecino vive en un barrio bonito", "βββbβ"), ("la dama gana", "ðɣ")):
+        truth = espeak.speak(text, EspeakVoice(language="es", rate_wpm=150))
+        found = aligner.align(truth.waveform, spoken_words(text))
+        assert found is not None
+        for speech in (truth, found.speech):
+            assert "".join(phone for phone in speech.phone if phone in "bβdðɡɣ") == wanted
+
+
 def test_nothing_to_align(espeak: Espeak) -> None:
     assert Aligner(espeak).align(np.zeros(SPEECH_RATE, np.int16), []) is None
 

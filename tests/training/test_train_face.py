@@ -113,6 +113,16 @@ def test_masked_spans_hide_sound_from_the_features_over_them():
     assert spans[::2].min() >= 20 or len(spans) < 2
 
 
+def test_units_of_the_encoder_are_left_out_in_training_alone():
+    encoder = CompactEncoder(CompactEncoderConfig(d=16, dilations=(1, 2)))
+    mel = torch.randn(1, 40, 80, generator=torch.Generator().manual_seed(0))
+    whole = encoder.eval()(mel)
+    encoder.drop(0.5)
+    assert torch.equal(encoder(mel), whole)
+    encoder.train()
+    assert not torch.equal(encoder(mel), encoder(mel))
+
+
 def test_a_room_adds_a_tail_and_nothing_before():
     power = torch.full((64, 100, 2), 1e-5)
     power[:, 20] = 1.0
@@ -153,7 +163,7 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     stage = {"tape": tape, "runs": runs, "out": out}
     course = {"steps": 2, "batch": 2, "seconds": 2}
     audio = CompactEncoderConfig(d=16, dilations=(1, 2))
-    train_face.TrainEncoder(**stage, settings=EncoderTraining(**course, unlabelled=1), model=audio).run()
+    train_face.TrainEncoder(**stage, settings=EncoderTraining(**course, unlabelled=1, dropout=0.1), model=audio).run()
     note = json.loads((out / "audio" / "manifest.json").read_text())
     assert all(error > 0 for error in note["curve"]["masked_ce"])
     prior = FlintConfig(channels=CHANNELS, d=16, stages=2, heads=2, feedforward_d=16)
@@ -162,7 +172,9 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
         condition_d=CONDITION_D, content_d=16, style_d=16, heads=2, feedforward_d=16, latent_d=16, frames_per_latent=4
     )
     for refine in (False, True):
-        settings = replace(FaceTraining(**course), tune_encoder=True, seed=int(refine), seen_weight=float(refine))
+        settings = replace(
+            FaceTraining(**course), tune_encoder=True, dropout=0.1, seed=int(refine), seen_weight=float(refine)
+        )
         train_face.TrainDecoder(**stage, settings=settings, model=decoder, refine=refine).run()
     former = tmp_path / "former"
     shutil.copytree(out, former)
