@@ -27,8 +27,7 @@ _NOISE_LEVEL: Final = 20.0
 _CLOSURE_AFTER_PAUSE_S: Final = 0.05
 _LENITED: Final = {"b": "β", "d": "ð", "ɡ": "ɣ"}
 _LENITING: Final = ("es", "es-419", "ca")
-"""Languages whose voiced stops are approximants within an utterance but after a nasal, d also after l (Hualde 2005); espeak-ng knows it
-within a word."""
+"""Languages that soften voiced stops between words too; espeak-ng, asked for one word at a time, does so within it alone."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -175,7 +174,7 @@ def _collect(
     if next(waiting, None) is not None or not scores:
         return None
     spans.append((len(waveform) / SPEECH_RATE, (SILENCE,), 0))
-    spans = lenited(spans) if lenite else spans
+    spans = _lenited(spans) if lenite else spans
     clip = build_timed(waveform.astype(np.int16), _closed_after_pauses(spans))
     return Alignment(speech=clip, score=float(np.mean(scores)), longest_phone_s=max(lengths), word_times_s=tuple(times))
 
@@ -209,8 +208,8 @@ def _vowel_stress(entry: _Word, count: int) -> Iterator[int]:
     return iter(syllables if len(syllables) == count else [2] * count)
 
 
-def lenited(spans: Sequence[Span]) -> list[Span]:
-    """Voiced stops as Spanish and Catalan speak them in an utterance: approximants but after a pause or a nasal, d also after l."""
+def _lenited(spans: Sequence[Span]) -> list[Span]:
+    """Voiced stops as Spanish and Catalan speak them in an utterance: approximants but after a pause or a nasal, d also after l (Hualde 2005)."""
     result = list(spans[:1])
     for (_, before, _), (start_s, phones, stress) in itertools.pairwise(spans):
         stays = PHONES[before[-1]].manner in ("silence", "nasal") or (before[-1], phones[0]) == ("l", "d")

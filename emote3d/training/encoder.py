@@ -48,7 +48,7 @@ class EncoderTask(lightning.LightningModule):
         self.noise = torch.Generator().manual_seed(settings.seed)
         self.teacher = None
         if settings.unlabelled:
-            self.teacher = AveragedModel(self._reader, multi_avg_fn=get_ema_multi_avg_fn(_TEACHER_DECAY))
+            self.teacher = AveragedModel(self._reader, multi_avg_fn=get_ema_multi_avg_fn(_TEACHER_DECAY)).eval()
 
     @property
     def _reader(self) -> nn.Sequential:

@@ -49,7 +49,7 @@ class FaceTraining(Schedule):
     """Whether the decoder's training also moves the audio encoder, at `encoder_rate` of the learning rate."""
     encoder_rate: float = 0.3
     dropout: float = 0.0
-    """Share of the inner units of the encoder's blocks left out in a step of the decoder's training."""
+    """Share of the inner units of the encoder's blocks left out in a step, where the encoder is moved."""
     takes: Path | None = None
     """Folder of FACEGOOD's takes: jaw and rounding are then correlated with real motion as well."""
     listeners: int = 0
