@@ -3,7 +3,7 @@
 Needs Debian packages (`apt-get install`):
   espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-czech-{dita,machac,krb,ph}
   festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk festvox-ru festvox-italp16k festvox-itapc16k
-  asterisk-core-sounds-{en,es,fr}-g722 tuxpaint-stamps-default fillets-ng-data-{cs,nl} klettres-data ktuberling-data
+  asterisk-core-sounds-{en,es,fr}{,-g722} tuxpaint-stamps-default fillets-ng-data-{cs,nl} klettres-data ktuberling-data
   gcin-voice fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru} gnome-user-docs
 and PyPI's pypinyin and pocketsphinx. Files appear as they are made, so a run may be used before it ends:
   python scripts/build_training_set.py --out /data/speech --hours 10 --data /data/recordings
@@ -94,12 +94,11 @@ def main() -> None:
     orders = [order for _, order in sorted(keyed, key=lambda pair: pair[0]) if not args.only or order.name in args.only]
     made_s = 0.0
     with ProcessPoolExecutor(args.jobs) as pool:
-        corpora = [pool.submit(copy, name, args.out, args.data) for name in READERS] if args.data else []
+        for entries in pool.map(partial(copy, folder=args.out, data=args.data), READERS if args.data else ()):
+            append_index(args.out, entries)
         for entries in pool.map(partial(fill, folder=args.out, docs=args.docs, seed=args.seed), orders):
             append_index(args.out, entries)
             made_s += sum(entry.duration_s for entry in entries)
-        for corpus in corpora:
-            append_index(args.out, corpus.result())
     print(f"{made_s / 3600:.2f} h of synthetic speech; all in {time.monotonic() - began:.0f} s")
     print("\n".join(timing_report(args.out)))
 

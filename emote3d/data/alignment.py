@@ -28,6 +28,8 @@ _CLOSURE_AFTER_PAUSE_S: Final = 0.05
 _LENITED: Final = {"b": "β", "d": "ð", "ɡ": "ɣ"}
 _LENITING: Final = ("es", "es-419", "ca")
 """Languages that soften voiced stops between words too; espeak-ng, asked for one word at a time, does so within it alone."""
+_PAUSE_S: Final = 0.1
+"""A shorter silence between words is none to the speaker."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -211,8 +213,11 @@ def _vowel_stress(entry: _Word, count: int) -> Iterator[int]:
 def _lenited(spans: Sequence[Span]) -> list[Span]:
     """Voiced stops as Spanish and Catalan speak them in an utterance: approximants but after a pause or a nasal, d also after l (Hualde 2005)."""
     result = list(spans[:1])
-    for (_, before, _), (start_s, phones, stress) in itertools.pairwise(spans):
-        stays = PHONES[before[-1]].manner in ("silence", "nasal") or (before[-1], phones[0]) == ("l", "d")
+    heard = spans[0][1][-1]
+    for (since_s, before, _), (start_s, phones, stress) in itertools.pairwise(spans):
+        if before != (SILENCE,) or start_s - since_s >= _PAUSE_S:
+            heard = before[-1]
+        stays = PHONES[heard].manner in ("silence", "nasal") or (heard, phones[0]) == ("l", "d")
         first = phones[0] if stays else _LENITED.get(phones[0], phones[0])
         result.append((start_s, (first, *phones[1:]), stress))
     return result

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.training.hearing import Hearing, heard
 from emote3d.training.run import Schedule, one_cycle
-from emote3d.training.tape import TapeWindow, disturb, mask_spans
+from emote3d.training.tape import TapeWindow, disturb, mask_spans, shuffle_pieces
 
 _TEACHER_DECAY = 0.999
 
@@ -27,6 +27,8 @@ class EncoderTraining(Schedule):
     """Windows of speech without labels in a step, besides `batch`: their phones are predicted where they are masked."""
     masked_weight: float = 0.3
     """Of the masked prediction."""
+    shuffled: int = 0
+    """Windows of the batch whose pieces are heard in another order too, as words that nobody knows: their phones must be told by their sound."""
     dropout: float = 0.0
     """Share of the blocks' inner units left out in a step, against knowing the set's voices by heart."""
 
@@ -59,6 +61,11 @@ class EncoderTask(lightning.LightningModule):
         """One step on a batch."""
         losses = self.hearing(self.encoder(disturb(batch.mel, self.noise)), batch)
         loss = heard(losses)
+        if self.settings.shuffled:
+            mel, phone = shuffle_pieces(batch, self.settings.shuffled, self.noise)
+            strange = self.hearing.phone_losses(self.encoder(disturb(mel, self.noise)), phone)
+            losses |= {f"shuffled_{name}": value for name, value in strange.items()}
+            loss = loss + heard(strange)
         if self.teacher is not None:
             losses["masked_ce"] = self._masked_prediction(self.teacher, batch.unlabelled)
             loss = loss + self.settings.masked_weight * losses["masked_ce"]

@@ -50,17 +50,24 @@ class Hearing(nn.Module):
     def forward(self, features: Float[Tensor, "batch feature_frames d"], batch: TapeWindow) -> dict[str, Tensor]:
         """Cross-entropy of phones, and of what they want of the lips, at the feature rate; errors of articulation, closure, velocity, accents and loudness at the motion
         rate."""
-        phones = self.phones(features).float()
         resampled = resample_features(features, self.feature_rate, FPS, batch.accent.shape[1])
         error = self.articulation(resampled).float() - batch.articulation
         prosody = self.prosody(resampled).float() - torch.stack([batch.accent, batch.loudness], dim=2)
-        return {
-            "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), batch.phone),
-            "lips_ce": nn.functional.nll_loss(self._lips(phones).flatten(0, 1), self.wanted[batch.phone].flatten()),
+        return self.phone_losses(features, batch.phone) | {
             "articulation_mse": error.square().mean(),
             "closure_mse": error[..., _CLOSURE].square().mean(),
             "articulation_velocity": error.diff(dim=1).square().mean(),
             "prosody_mse": prosody.square().mean(),
+        }
+
+    def phone_losses(
+        self, features: Float[Tensor, "batch feature_frames d"], phone: Int[Tensor, "batch feature_frames"]
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of phones, and of what they want of the lips."""
+        phones = self.phones(features).float()
+        return {
+            "phone_ce": nn.functional.cross_entropy(phones.transpose(1, 2), phone),
+            "lips_ce": nn.functional.nll_loss(self._lips(phones).flatten(0, 1), self.wanted[phone].flatten()),
         }
 
     def start(self, folder: Path) -> None:

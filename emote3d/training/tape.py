@@ -39,6 +39,8 @@ _MASK = -6.0
 """Log-mel of what is hidden from the encoder."""
 _SPAN_FRAMES, _SPAN_STARTS = 20, 0.02
 """Mel frames of a hidden span, and the share of frames that begin one."""
+_PIECE_STARTS = 0.25
+"""Share of the tenths of a second at which a window that is shuffled is cut."""
 _MEMBERS = ("mel", "phone", "articulation", "accent", "loudness")
 _UNLABELLED = "unlabelled.npy"
 """Log-mel of speech without phone times, all of it once, one clip after the other."""
@@ -218,6 +220,20 @@ def mask_spans(
     ahead = nn.functional.pad(starts.float(), (_SPAN_FRAMES - 1, 0))
     hidden = nn.functional.max_pool1d(ahead[:, None], _SPAN_FRAMES, 1)[:, 0] > 0
     return mel.masked_fill(hidden[..., None], _MASK), hidden[:, ::2]
+
+
+def shuffle_pieces(
+    batch: TapeWindow, rows: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "rows mel_frames mels"], Int[Tensor, "rows feature_frames"]]:
+    """Log-mel and phones of the first rows, each cut into pieces of 0.4 s on average that follow one another in any order."""
+    mel, phone = (
+        member[:rows].unflatten(1, (-1, round(_GRID_S * rate)))
+        for member, rate in ((batch.mel, 100), (batch.phone, 50))
+    )
+    pieces = (torch.rand(mel.shape[:2], generator=generator) < _PIECE_STARTS).cumsum(dim=1)
+    order = torch.rand(mel.shape[:2], generator=generator).gather(1, pieces - pieces[:, :1]).argsort(dim=1, stable=True)
+    row = torch.arange(len(mel))[:, None]
+    return mel[row, order].flatten(1, 2), phone[row, order].flatten(1, 2)
 
 
 def _levels(mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch"]:

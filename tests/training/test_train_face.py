@@ -26,7 +26,7 @@ from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, FaceTraining
 from emote3d.training.face_denoiser import ActedWindows, act_windows
 from emote3d.training.live import LiveTraining
-from emote3d.training.tape import FPS, Tape, disturb, in_room, mask_spans, times_on_tape
+from emote3d.training.tape import FPS, Tape, disturb, in_room, mask_spans, shuffle_pieces, times_on_tape
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -113,6 +113,18 @@ def test_masked_spans_hide_sound_from_the_features_over_them():
     assert spans[::2].min() >= 20 or len(spans) < 2
 
 
+def test_shuffled_speech_keeps_its_sounds_and_their_phones_together(tape: Path):
+    batch = next(Tape(tape).windows(6, 3, np.random.default_rng(0)))
+    tenths = torch.arange(30.0).repeat_interleave(10).expand(6, -1)[..., None]
+    numbered = batch._replace(mel=tenths.expand_as(batch.mel), phone=torch.arange(150).expand(6, -1))
+    mel, phone = shuffle_pieces(numbered, 4, torch.Generator().manual_seed(0))
+    assert torch.equal(mel[:, ::10, 0].sort(dim=1).values, tenths[:4, ::10, 0])
+    assert torch.equal(mel[:, ::2, 0], phone.div(5, rounding_mode="floor").float())
+    joints = (mel[:, ::10, 0].diff(dim=1) != 1).sum(dim=1)
+    assert (joints >= 1).all()
+    assert joints.max() < 20
+
+
 def test_units_of_the_encoder_are_left_out_in_training_alone():
     encoder = CompactEncoder(CompactEncoderConfig(d=16, dilations=(1, 2)))
     mel = torch.randn(1, 40, 80, generator=torch.Generator().manual_seed(0))
@@ -163,9 +175,11 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     stage = {"tape": tape, "runs": runs, "out": out}
     course = {"steps": 2, "batch": 2, "seconds": 2}
     audio = CompactEncoderConfig(d=16, dilations=(1, 2))
-    train_face.TrainEncoder(**stage, settings=EncoderTraining(**course, unlabelled=1, dropout=0.1), model=audio).run()
+    train_face.TrainEncoder(
+        **stage, settings=EncoderTraining(**course, unlabelled=1, shuffled=1, dropout=0.1), model=audio
+    ).run()
     note = json.loads((out / "audio" / "manifest.json").read_text())
-    assert all(error > 0 for error in note["curve"]["masked_ce"])
+    assert all(error > 0 for name in ("masked_ce", "shuffled_lips_ce") for error in note["curve"][name])
     prior = FlintConfig(channels=CHANNELS, d=16, stages=2, heads=2, feedforward_d=16)
     train_face.TrainPrior(**stage, settings=FaceTraining(**course), model=prior).run()
     decoder = RegressionConfig(
