@@ -2,7 +2,8 @@ r"""Train the face of checkpoints/open-v1, stage by stage (each resumable, hours
 
 python scripts/build_training_set.py --out runs/speech --data ../shared/data
 python scripts/train_face.py make-tape --corpus runs/speech --passes 3
-python scripts/train_face.py train-encoder --settings.steps 9000 --settings.batch 24 --settings.unlabelled 6 --settings.precision bf16-mixed
+python scripts/train_face.py train-encoder --settings.steps 9000 --settings.batch 16 --settings.unlabelled 6 --settings.shuffled 12 \
+    --settings.dropout 0.1 --settings.precision bf16-mixed
 python scripts/train_face.py train-prior --settings.steps 6000 --settings.learning-rate 2e-3
 python scripts/train_face.py train-decoder --settings.steps 4000 --settings.precision bf16-mixed --settings.tune-encoder
 python scripts/train_face.py train-decoder --refine --settings.steps 4500 --settings.learning-rate 1.2e-3 --settings.seed 11 \
