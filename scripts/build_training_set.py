@@ -94,8 +94,9 @@ def main() -> None:
     orders = [order for _, order in sorted(keyed, key=lambda pair: pair[0]) if not args.only or order.name in args.only]
     made_s = 0.0
     with ProcessPoolExecutor(args.jobs) as pool:
-        for entries in pool.map(partial(copy, folder=args.out, data=args.data), READERS if args.data else ()):
-            append_index(args.out, entries)
+        if args.data is not None:
+            for entries in pool.map(partial(copy, folder=args.out, data=args.data), READERS):
+                append_index(args.out, entries)
         for entries in pool.map(partial(fill, folder=args.out, docs=args.docs, seed=args.seed), orders):
             append_index(args.out, entries)
             made_s += sum(entry.duration_s for entry in entries)
