@@ -3,7 +3,7 @@
     python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
 Phones: `mfa` (hand-checked TextGrid), the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722 and, with `--languages it ru`, the
-first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el` takes Tux Paint's Greek.
+first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el de` takes Tux Paint's Greek and EmoDB's held-out speakers.
 An alignment that the training set would not trust is left out (that of demo-instruct, whose text has numbers in digits).
 Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -28,11 +28,12 @@ from emote3d.audio.load import load_speech
 from emote3d.body import BodyModel
 from emote3d.data import augment
 from emote3d.data.alignment import Aligner, spoken_words
+from emote3d.data.corpus import SpeechClip
 from emote3d.data.espeak import Espeak
 from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve, unseen_part
 from emote3d.data.game_speech import HELD_OUT, tuxpaint_clips
 from emote3d.data.labels import textgrid_speech
-from emote3d.data.recordings import asterisk_clips, trusted
+from emote3d.data.recordings import asterisk_clips, emodb_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
 from emote3d.errors import ending_in_one_line, existing
 from emote3d.metrics.curves import best_lag, correlation, jerk
@@ -48,7 +49,7 @@ if __package__:
 else:
     from peer_rhubarb import PeerMouth, rhubarb_mouth
 
-Language = Literal["it", "ru", "el"]
+Language = Literal["it", "ru", "el", "de"]
 RATE = 30
 """Frames per second at which everything is compared."""
 
@@ -70,7 +71,7 @@ class Options:
     takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
     """FACEGOOD takes; only what the face was not fitted to is measured."""
     languages: tuple[Language, ...] = ()
-    """Recordings in other languages to take as well; Greek (Tux Paint) is what thresholds are chosen by."""
+    """Recordings in other languages to take as well; Greek (Tux Paint) and German (EmoDB) are what choices are made by."""
     each: int = 60
     """How many of them."""
     limit: int = 99
@@ -125,7 +126,7 @@ def clips(options: Options) -> dict[str, Recording]:
             if aligned is not None and trusted(aligned, "en-us"):
                 found[name] = Recording(speech=speech, phones=aligned.speech, text=" ".join(spoken_words(text)))
     for language in options.languages:
-        recorded = tuxpaint_clips(language) if language in HELD_OUT else asterisk_clips(language)
+        recorded = _recorded(language, options.data)
         spoken = (clip for clip in recorded if clip.entry.timed and clip.entry.duration_s > 1.2)
         for clip in islice(spoken, options.each):
             waveform = clip.speech.waveform.astype(np.float32) / 32768
@@ -133,6 +134,13 @@ def clips(options: Options) -> dict[str, Recording]:
                 speech=load_speech((waveform, SPEECH_RATE)), phones=clip.speech, text="", language=language
             )
     return found
+
+
+def _recorded(language: Language, data: Path) -> Iterator[SpeechClip]:
+    """Recordings in another language that were never trained on."""
+    if language == "de":
+        return (clip for clip in emodb_clips(data) if clip.entry.split == "heldout")
+    return tuxpaint_clips(language) if language in HELD_OUT else asterisk_clips(language)
 
 
 def ours(animate: Callable[[Speech], Motion], avatar: BodyModel) -> Performer:
