@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from emote3d.data import bopomofo_speech, game_speech, kde_speech, recordings
+from emote3d.data import bopomofo_speech, game_speech, gcompris_speech, kde_speech, recordings
 from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
@@ -31,6 +31,7 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
         f"gcin-{name}": lambda _, file=file: bopomofo_speech.gcin_clips(file)
         for file, name in bopomofo_speech.PEOPLE.items()
     },
+    **{f"gcompris-{name}": lambda _, name=name: gcompris_speech.gcompris_clips(name) for name in gcompris_speech.LANGUAGES},
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
     "mfa": recordings.mfa_clips,

@@ -1,6 +1,6 @@
-"""Voices of recorded people with phone times: flite and festival, as installed by Debian packages.
+"""Voices of recorded people with phone times: flite and festival, as installed by Debian packages, and RHVoice.
 
-`RECORDED_VOICES` names them; `speak_flite` takes one text, `speak_festival` a batch (loading a voice is slow).
+`RECORDED_VOICES` names them; `speak_flite` takes one text, `speak_festival` a batch (loading a voice is slow); rhvoice.py speaks the last.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RecordedVoice:
 
     name: str
     """As the synthesiser calls it."""
-    engine: Literal["flite", "festival"]
+    engine: Literal["flite", "festival", "rhvoice"]
     """Which program speaks it."""
     language: str
     """Language code of the texts it reads."""
@@ -105,8 +105,18 @@ RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
         encoding="utf-8",
         stretchable=False,
     ),
+    RecordedVoice(name="bdl", engine="rhvoice", language="en-us", offset_s=0.012),
+    RecordedVoice(name="clb", engine="rhvoice", language="en-us", offset_s=0.016),
+    RecordedVoice(name="aleksandr", engine="rhvoice", language="ru", offset_s=0.008),
+    RecordedVoice(name="anna", engine="rhvoice", language="ru", offset_s=0.014),
+    RecordedVoice(name="elena", engine="rhvoice", language="ru", offset_s=0.012),
+    RecordedVoice(name="irina", engine="rhvoice", language="ru", offset_s=0.010),
+    RecordedVoice(name="anatol", engine="rhvoice", language="uk", offset_s=0.006),
+    RecordedVoice(name="natalia", engine="rhvoice", language="uk", offset_s=0.014),
+    RecordedVoice(name="spomenka", engine="rhvoice", language="eo", offset_s=0.010),
+    RecordedVoice(name="Letícia-F123", engine="rhvoice", language="pt-br", offset_s=0.006),
 )
-"""The voices of Debian's flite and festvox packages."""
+"""The voices of Debian's flite and festvox packages, and RHVoice's free ones."""
 
 _SCHEME: Final = """
 (voice_{voice})
