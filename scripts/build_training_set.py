@@ -5,7 +5,8 @@ Needs Debian packages (`apt-get install`):
   festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk festvox-ru festvox-italp16k festvox-itapc16k
   asterisk-core-sounds-{en,es,fr}{,-g722} tuxpaint-stamps-default fillets-ng-data-{cs,nl} klettres-data ktuberling-data
   gcin-voice fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru} gnome-user-docs
-and PyPI's pypinyin and pocketsphinx. Files appear as they are made, so a run may be used before it ends:
+  rhvoice rhvoice-{english,russian,ukrainian,esperanto,brazilian-portuguese}   (component non-free, for other voices than those used)
+PyPI's pypinyin and pocketsphinx, and GCompris' old sounds (emote3d/data/gcompris_speech.py). Files appear as they are made, so a run may be used before it ends:
   python scripts/build_training_set.py --out /data/speech --hours 10 --data /data/recordings
 """
 
@@ -29,7 +30,7 @@ from emote3d.data.texts import load_sentences
 from emote3d.data.timing import boundary_offsets
 from emote3d.errors import ending_in_one_line, existing
 
-SHARE_ESPEAK = 0.5
+SHARE_ESPEAK = 0.4
 """Of the synthetic hours; the rest are voices of recorded people."""
 REPORT_STEPS = 800
 REPORT_KINDS = frozenset({"vowel>stop", "vowel>lip stop", "vowel>sibilant", "sibilant>vowel", "pause>voiced"})

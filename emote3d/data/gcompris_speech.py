@@ -34,7 +34,11 @@ def _translations(share: Path, language: str) -> dict[str, str]:
 def gcompris_texts(share: Path, language: str) -> dict[Path, str]:
     """Sound files of a language of `LANGUAGES`, and what they say: named in English, or listed beside them."""
     voice = share / "gcompris" / "boards" / "voices" / language
-    named = {path: path.stem.replace("_", " ") for folder in ("geography", "colors") for path in voice.glob(f"{folder}/*.ogg")}
+    named = {
+        path: path.stem.replace("_", " ")
+        for folder in ("geography", "colors")
+        for path in voice.glob(f"{folder}/*.ogg")
+    }
     if language != "en":
         translations = _translations(share, language)
         named = {path: translations[name] for path, name in named.items() if name in translations}

@@ -31,7 +31,10 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
         f"gcin-{name}": lambda _, file=file: bopomofo_speech.gcin_clips(file)
         for file, name in bopomofo_speech.PEOPLE.items()
     },
-    **{f"gcompris-{name}": lambda _, name=name: gcompris_speech.gcompris_clips(name) for name in gcompris_speech.LANGUAGES},
+    **{
+        f"gcompris-{name}": lambda _, name=name: gcompris_speech.gcompris_clips(name)
+        for name in gcompris_speech.LANGUAGES
+    },
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
     "mfa": recordings.mfa_clips,

@@ -1,6 +1,6 @@
-"""Voices of recorded people with phone times: flite and festival, as installed by Debian packages, and RHVoice.
+"""Voices of recorded people with phone times: flite, festival and RHVoice, as installed by Debian packages.
 
-`RECORDED_VOICES` names them; `speak_flite` takes one text, `speak_festival` a batch (loading a voice is slow); rhvoice.py speaks the last.
+`RECORDED_VOICES` names them; `speak_flite` and `speak_rhvoice` take one text, `speak_festival` a batch (loading a voice is slow).
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from typing import Final, Literal
 
 import numpy as np
 
+from emote3d.data.alignment import spoken_words
 from emote3d.data.phone_maps import PhoneSet, to_common
+from emote3d.data.recordings import align_or_leave
 from emote3d.data.timed import TimedSpeech, build_timed, to_speech_rate, with_audible_pauses
 from emote3d.errors import Emote3DError
 
 _TIMEOUT_S: Final = 600
+_RHVOICE: Final = Path("/usr/share/RHVoice/voices")
+"""RHVoice speaks with another voice where the one it is asked for is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class RecordedVoice:
     engine: Literal["flite", "festival", "rhvoice"]
     """Which program speaks it."""
     language: str
-    """Language code of the texts it reads."""
+    """Language code of the texts it reads; of RHVoice's voices espeak-ng's."""
     phone_set: PhoneSet = "arpabet"
     """The set of its labels."""
     encoding: str = "ascii"
@@ -107,6 +111,7 @@ RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
     ),
     RecordedVoice(name="bdl", engine="rhvoice", language="en-us", offset_s=0.012),
     RecordedVoice(name="clb", engine="rhvoice", language="en-us", offset_s=0.016),
+    RecordedVoice(name="alan", engine="rhvoice", language="en-gb", offset_s=0.012),
     RecordedVoice(name="aleksandr", engine="rhvoice", language="ru", offset_s=0.008),
     RecordedVoice(name="anna", engine="rhvoice", language="ru", offset_s=0.014),
     RecordedVoice(name="elena", engine="rhvoice", language="ru", offset_s=0.012),
@@ -114,9 +119,9 @@ RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
     RecordedVoice(name="anatol", engine="rhvoice", language="uk", offset_s=0.006),
     RecordedVoice(name="natalia", engine="rhvoice", language="uk", offset_s=0.014),
     RecordedVoice(name="spomenka", engine="rhvoice", language="eo", offset_s=0.010),
-    RecordedVoice(name="Letícia-F123", engine="rhvoice", language="pt-br", offset_s=0.006),
+    RecordedVoice(name="Leticia-F123", engine="rhvoice", language="pt-br", offset_s=0.006),
 )
-"""The voices of Debian's flite and festvox packages, and RHVoice's free ones."""
+"""The voices of Debian's flite and festvox packages, and those of RHVoice that are free (LGPL-2.1+, the last CC BY-SA 4.0)."""
 
 _SCHEME: Final = """
 (voice_{voice})
@@ -159,23 +164,41 @@ def speak_flite(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedS
     _need("flite", "flite")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
-        command = [
-            "flite",
-            "-voice",
-            voice.name,
-            "-psdur",
-            "--setf",
-            f"duration_stretch={stretch:.3f}",
-            "-t",
-            text,
-            "-o",
-            str(path),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
-        if done.returncode != 0 or not path.is_file():
-            raise Emote3DError(f"expected flite to speak with voice '{voice.name}', got: {done.stderr.strip()[:200]}")
-        rows = [item.rsplit(":", 1) for item in done.stdout.split()]
+        manner = ["-voice", voice.name, "-psdur", "--setf", f"duration_stretch={stretch:.3f}"]
+        said = _run_synthesiser(["flite", *manner, "-t", text, "-o", str(path)], "", voice, path)
+        rows = [item.rsplit(":", 1) for item in said.split()]
         return _clip(path, [(label, float(end), 0) for label, end in rows], voice)
+
+
+def speak_rhvoice(text: str, voice: RecordedVoice, stretch: float = 1.0) -> TimedSpeech | None:
+    """Synthesise one text with RHVoice, which tells no times: they are found by alignment, and None where they are not.
+
+    `stretch` above 1 is slower. Raises `Emote3DError` where RHVoice fails.
+    """
+    _need("RHVoice-test", "rhvoice")
+    info = _RHVOICE / voice.name / "voice.info"
+    if not info.is_file():
+        raise Emote3DError(
+            f"expected RHVoice's voice '{voice.name}', no {info}: apt-get install one of rhvoice-LANGUAGE"
+        )
+    name = info.read_text(encoding="utf-8").partition("name=")[2].splitlines()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        manner = ["-p", name, "-R", "24000", "-r", str(round(100 / stretch))]
+        _run_synthesiser(["RHVoice-test", *manner, "-o", str(path)], text, voice, path)
+        waveform = to_speech_rate(*_read_wave(path))
+    speech, timed = align_or_leave(waveform, spoken_words(text), voice.language)
+    return with_audible_pauses(speech.shifted(voice.offset_s)) if timed else None
+
+
+def _run_synthesiser(command: Sequence[str], text: str, voice: RecordedVoice, path: Path) -> str:
+    """Give a program its text and return what it prints; raises Emote3DError where it wrote no sound."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    if done.returncode != 0 or not path.is_file():
+        raise Emote3DError(
+            f"expected {command[0]} to speak with voice '{voice.name}', got: {done.stderr.strip()[:200] or 'no sound'}"
+        )
+    return done.stdout
 
 
 def speak_festival(texts: Sequence[str], voice: RecordedVoice, stretch: float = 1.0) -> list[TimedSpeech | None]:

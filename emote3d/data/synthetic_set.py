@@ -12,8 +12,7 @@ import numpy as np
 from emote3d.data.corpus import SpeechClip, SpeechEntry
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.phones import SILENCE
-from emote3d.data.rhvoice import speak_rhvoice
-from emote3d.data.synthesis import RecordedVoice, speak_festival, speak_flite
+from emote3d.data.synthesis import RecordedVoice, speak_festival, speak_flite, speak_rhvoice
 from emote3d.data.timed import TimedSpeech, join, silence, trimmed
 from emote3d.errors import Emote3DError
 
@@ -42,8 +41,8 @@ RECORDED_WEIGHTS: Final[Mapping[str, float]] = {
     "czech_dita": 8, "czech_machac": 8, "czech_krb": 5, "czech_ph": 5, "suo_fi_lj_diphone": 5,
     "hy_fi_mv_diphone": 5, "upc_ca_ona_hts": 7, "hindi_NSK_diphone": 2, "marathi_NSK_diphone": 2,
     "telugu_NSK_diphone": 2, "msu_ru_nsh_clunits": 8, "lp_diphone": 3, "pc_diphone": 3,
-    "bdl": 12, "clb": 12, "aleksandr": 12, "anna": 12, "elena": 12, "irina": 12, "anatol": 12, "natalia": 12,
-    "spomenka": 10, "Letícia-F123": 12,
+    "bdl": 12, "clb": 12, "alan": 12, "aleksandr": 12, "anna": 12, "elena": 12, "irina": 12, "anatol": 12, "natalia": 12,
+    "spomenka": 10, "Leticia-F123": 12,
 }  # fmt: skip
 """Share of each recorded voice."""
 _HELDOUT_SHARE: Final = 0.04
@@ -130,15 +129,6 @@ def _is_sound(clip: TimedSpeech) -> bool:
     )
 
 
-def _speak_flite_batch(texts: Sequence[str], voice: RecordedVoice, stretch: float) -> list[TimedSpeech | None]:
-    """flite takes one text at a time."""
-    return [speak_flite(text, voice, stretch) for text in texts]
-
-
-_BATCHES: Final = {"flite": _speak_flite_batch, "festival": speak_festival, "rhvoice": speak_rhvoice}
-"""Engines of the recorded voices."""
-
-
 def _recorded_clips(
     rng: np.random.Generator, order: Order, sentences: Sequence[str], voice: RecordedVoice
 ) -> list[TimedSpeech]:
@@ -146,7 +136,11 @@ def _recorded_clips(
     stretch = float(rng.uniform(0.78, 1.3)) if voice.stretchable else 1.0
     plans = [_choose(rng, sentences) for _ in range(max(1, round(order.target_s / 7.5)))]
     texts = [text for plan in plans for text in plan]
-    spoken = _BATCHES[voice.engine](texts, voice, stretch)
+    if voice.engine == "festival":
+        spoken = speak_festival(texts, voice, stretch)
+    else:
+        speak = speak_flite if voice.engine == "flite" else speak_rhvoice
+        spoken = [speak(text, voice, stretch) for text in texts]
     waiting = iter(spoken)
     clips: list[TimedSpeech] = []
     for plan in plans:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emote3d.data.alignment import Aligner, spoken_words
+from emote3d.data.alignment import Aligner, _lenited, spoken_words
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.labels import emodb_speech, read_textgrid_tier, textgrid_speech
 from emote3d.data.phones import SILENCE
@@ -85,6 +85,12 @@ def test_spanish_stops_between_words_are_as_espeak_speaks_them(espeak: Espeak) -
         assert found is not None
         for speech in (truth, found.speech):
             assert "".join(phone for phone in speech.phone if phone in "bβdðɡɣ") == wanted
+
+
+def test_a_moment_of_silence_is_no_pause_to_a_stop() -> None:
+    for pause_s, wanted in ((0.05, "β"), (0.3, "b")):
+        spans = [(0.0, ("a",), 0), (0.2, (SILENCE,), 0), (0.2 + pause_s, ("b",), 0), (0.6, ("a",), 0)]
+        assert [phones for _, phones, _ in _lenited(spans)] == [("a",), (SILENCE,), (wanted,), ("a",)]
 
 
 def test_nothing_to_align(espeak: Espeak) -> None:

@@ -17,7 +17,10 @@ from emote3d.errors import Emote3DError
 
 def catalog(path: Path, texts: dict[str, str]) -> None:
     """A compiled translation, as GNU gettext's manual describes the format."""
-    rows = [(key.encode(), said.encode()) for key, said in sorted({"": "Content-Type: text/plain; charset=UTF-8\n", **texts}.items())]
+    rows = [
+        (key.encode(), said.encode())
+        for key, said in sorted({"": "Content-Type: text/plain; charset=UTF-8\n", **texts}.items())
+    ]
     strings, tables, at = b"", ([], []), 28 + 16 * len(rows)
     for table, index in zip(tables, (0, 1), strict=True):
         for row in rows:
@@ -40,8 +43,13 @@ def sound(folder: Path, name: str, samples: np.ndarray) -> Path:
 
 def test_a_sound_says_what_its_name_is_translated_to(tmp_path: Path):
     voice = tmp_path / "gcompris" / "boards" / "voices" / "es"
-    names = [sound(voice, name, np.zeros(9)) for name in ("colors/brown.ogg", "geography/new_zealand.ogg", "geography/atlantis.ogg")]
-    catalog(tmp_path / "locale" / "es" / "LC_MESSAGES" / "gcompris.mo", {"New Zealand": "Nueva Zelanda", "brown": "marrón"})
+    names = [
+        sound(voice, name, np.zeros(9))
+        for name in ("colors/brown.ogg", "geography/new_zealand.ogg", "geography/atlantis.ogg")
+    ]
+    catalog(
+        tmp_path / "locale" / "es" / "LC_MESSAGES" / "gcompris.mo", {"New Zealand": "Nueva Zelanda", "brown": "marrón"}
+    )
     (voice / "words").mkdir()
     (voice / "words" / "content.json").write_text(json.dumps([{"acorn.ogg": "bellota"}]), encoding="utf-8")
     expected = {names[0]: "marrón", names[1]: "Nueva Zelanda", voice / "words" / "acorn.ogg": "bellota"}
@@ -58,5 +66,7 @@ def test_english_names_are_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     sound(tmp_path / "gcompris" / "boards" / "voices" / "en", "geography/papua_new_guinea.ogg", spoken.waveform)
     (clip,) = gcompris_clips("en")
     assert (clip.entry.id, clip.entry.speaker) == ("gcompris-en_geography_papua_new_guinea", "gcompris-en-us")
-    closed, truth = ([float(s) for s, p in zip(c.start_s, c.phone, strict=True) if p == "p"] for c in (clip.speech, spoken))
+    closed, truth = (
+        [float(s) for s, p in zip(c.start_s, c.phone, strict=True) if p == "p"] for c in (clip.speech, spoken)
+    )
     assert len(closed) == len(truth) == 2 and np.abs(np.array(closed) - np.array(truth)).max() < 0.08

@@ -1,5 +1,6 @@
 """Synthesisers and the record they fill; skipped where the programs are missing."""
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -9,7 +10,7 @@ import pytest
 from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, read_clips, write_clips
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.phones import PHONES, SILENCE
-from emote3d.data.synthesis import RECORDED_VOICES, speak_festival, speak_flite
+from emote3d.data.synthesis import RECORDED_VOICES, speak_festival, speak_flite, speak_rhvoice
 from emote3d.data.synthetic_set import Order, make_clips, plan_orders
 from emote3d.data.timed import (
     SPEECH_RATE,
@@ -106,6 +107,19 @@ def test_recorded_voices_speak() -> None:
         for spoken in speak_festival([TEXT, "A second one."], voices["kal_diphone"], stretch=1.2):
             assert spoken is not None
             check(spoken)
+
+
+def test_rhvoice_speaks_with_aligned_phones() -> None:
+    pytest.importorskip("pocketsphinx")
+    if which("RHVoice-test") is None:
+        pytest.skip("rhvoice is not installed")
+    (voice,) = (voice for voice in RECORDED_VOICES if voice.name == "bdl")
+    quick, slow = (speak_rhvoice("My mother bought a paper map.", voice, stretch) for stretch in (0.9, 1.3))
+    assert quick is not None and slow is not None and slow.duration_s > 1.2 * quick.duration_s
+    check(quick)
+    assert [phone for phone in quick.phone if phone in ("p", "b", "m")] == ["m", "m", "b", "p", "p", "m", "p"]
+    with pytest.raises(Emote3DError, match="expected RHVoice's voice 'nobody'"):
+        speak_rhvoice("My mother.", replace(voice, name="nobody"))
 
 
 def test_orders_are_reproducible_and_files_round_trip(espeak: Espeak, tmp_path: Path) -> None:
