@@ -3,7 +3,7 @@
     python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
 Phones: `mfa` (hand-checked TextGrid), the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722 and, with `--languages it ru`, the
-first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el de` takes Tux Paint's Greek and EmoDB's held-out speakers.
+first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el de` takes Tux Paint's and GCompris' Greek and EmoDB's held-out speakers.
 An alignment that the training set would not trust is left out (that of demo-instruct, whose text has numbers in digits).
 Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
@@ -15,7 +15,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +31,8 @@ from emote3d.data.alignment import Aligner, spoken_words
 from emote3d.data.corpus import SpeechClip
 from emote3d.data.espeak import Espeak
 from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, rounding_curve, unseen_part
-from emote3d.data.game_speech import HELD_OUT, tuxpaint_clips
+from emote3d.data.game_speech import tuxpaint_clips
+from emote3d.data.gcompris_speech import gcompris_clips
 from emote3d.data.labels import textgrid_speech
 from emote3d.data.recordings import asterisk_clips, emodb_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
@@ -71,7 +72,7 @@ class Options:
     takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
     """FACEGOOD takes; only what the face was not fitted to is measured."""
     languages: tuple[Language, ...] = ()
-    """Recordings in other languages to take as well; Greek (Tux Paint) and German (EmoDB) are what choices are made by."""
+    """Recordings in other languages to take as well; Greek (Tux Paint, GCompris) and German (EmoDB) are what choices are made by."""
     each: int = 60
     """How many of them."""
     limit: int = 99
@@ -140,7 +141,7 @@ def _recorded(language: Language, data: Path) -> Iterator[SpeechClip]:
     """Recordings in another language that were never trained on."""
     if language == "de":
         return (clip for clip in emodb_clips(data) if clip.entry.split == "heldout")
-    return tuxpaint_clips(language) if language in HELD_OUT else asterisk_clips(language)
+    return chain(tuxpaint_clips("el"), gcompris_clips("el")) if language == "el" else asterisk_clips(language)
 
 
 def ours(animate: Callable[[Speech], Motion], avatar: BodyModel) -> Performer:

@@ -111,7 +111,7 @@ RECORDED_VOICES: Final[tuple[RecordedVoice, ...]] = (
     ),
     RecordedVoice(name="bdl", engine="rhvoice", language="en-us", offset_s=0.012),
     RecordedVoice(name="clb", engine="rhvoice", language="en-us", offset_s=0.016),
-    RecordedVoice(name="alan", engine="rhvoice", language="en-gb", offset_s=0.012),
+    RecordedVoice(name="alan", engine="rhvoice", language="en-gb", offset_s=0.002),
     RecordedVoice(name="aleksandr", engine="rhvoice", language="ru", offset_s=0.008),
     RecordedVoice(name="anna", engine="rhvoice", language="ru", offset_s=0.014),
     RecordedVoice(name="elena", engine="rhvoice", language="ru", offset_s=0.012),

@@ -70,3 +70,8 @@ def test_english_names_are_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         [float(s) for s, p in zip(c.start_s, c.phone, strict=True) if p == "p"] for c in (clip.speech, spoken)
     )
     assert len(closed) == len(truth) == 2 and np.abs(np.array(closed) - np.array(truth)).max() < 0.08
+
+
+def test_missing_sounds_are_named(tmp_path: Path):
+    with pytest.raises(Emote3DError, match="expected GCompris' sounds"):
+        gcompris_texts(tmp_path, "es")
