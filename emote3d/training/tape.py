@@ -32,7 +32,7 @@ _TELEPHONE_SHARE = 0.12
 _BROWN = 3.0
 """Log-mel by which brown noise is over its mean in the lowest bands, and under it in the highest."""
 SYNTHETIC = ("espeak-ng", "flite", "festival", "rhvoice")
-_PEOPLE_TIMES = {"tuxpaint": 2, "fillets": 2, "gcompris": 3}
+_PEOPLE_TIMES = {"tuxpaint": 2, "fillets": 2, "gcompris": 3, "drascula": 2, "queen": 1}
 """Recordings of people are rarer than synthetic voices and count more: so often a pass, by source; others `_FEW_TIMES`."""
 _FEW_TIMES = 5
 _MASK = -6.0
