@@ -8,9 +8,7 @@ Texts stand in `drascula.dat` and sounds in files of their own, 8 bits at 11025 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,13 +18,10 @@ import numpy as np
 from emote3d.data.alignment import spoken_words
 from emote3d.data.corpus import SpeechClip
 from emote3d.data.recordings import align_or_leave, recorded_clip
-from emote3d.data.texts import load_sentences
 from emote3d.data.timed import SPEECH_RATE, to_speech_rate
 from emote3d.errors import Emote3DError, existing
 
 SHARE: Final = Path("/usr/share/scummvm/drascula")
-DOCS: Final = Path("/usr/share/help")
-"""GNOME's user documentation, which tells where Spanish words have their accents."""
 LANGUAGES: Final = {"en": "en-us", "es": "es"}
 """Languages that are spoken, in the order of their texts, and espeak-ng's codes."""
 SOUND_RATE: Final = 11025
@@ -51,9 +46,7 @@ _SHORTEST_S: Final = 0.35
 _UNSPOKEN: Final = re.compile(r"[\d(]")
 """Numbers may be read in several ways; in brackets stand noises."""
 _ION: Final = re.compile("(?<=[cgsx])ion$")
-_ACCENTS: Final = str.maketrans("áéíóú", "aeiou")
-_ACCENTED_OFTEN: Final = 3
-"""How often a word is written with an accent for once without, to be read with it."""
+"""The game's Spanish has lost its accents; this one says where the stress is in many words."""
 
 
 class Line(NamedTuple):
@@ -125,29 +118,9 @@ def drascula_lines(share: Path, language: str) -> Iterator[Line]:
             yield Line(name, text, sound_samples(path.read_bytes()))
 
 
-def spellings(sentences: list[str]) -> dict[str, str]:
-    """Words that Spanish sentences write mostly with an accent, by what they are without."""
-    counts = Counter(word for sentence in sentences for word in spoken_words(sentence))
-    best: dict[str, str] = {}
-    for word, count in counts.most_common():
-        plain = word.translate(_ACCENTS)
-        if plain != word and count >= _ACCENTED_OFTEN * counts[plain]:
-            best.setdefault(plain, word)
-    return best
-
-
-@cache
-def _known_spellings() -> dict[str, str]:
-    """`spellings` of all Spanish texts there are."""
-    return spellings(list(load_sentences("es", DOCS)))
-
-
 def line_words(text: str, language: str) -> list[str]:
-    """The words of a line; the game's Spanish has lost its accents, and they say where the stress is."""
-    words = spoken_words(text)
-    if language != "es":
-        return words
-    return [_known_spellings().get(word) or _ION.sub("ión", word) for word in words]
+    """The words of a line."""
+    return [_ION.sub("ión", word) if language == "es" else word for word in spoken_words(text)]
 
 
 def drascula_clips(language: str) -> Iterator[SpeechClip]:
