@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from emote3d.data import bopomofo_speech, game_speech, gcompris_speech, kde_speech, recordings
+from emote3d.data import bopomofo_speech, game_speech, gcompris_speech, kde_speech, queen_speech, recordings
 from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
@@ -35,6 +35,7 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
         f"gcompris-{name}": lambda _, name=name: gcompris_speech.gcompris_clips(name)
         for name in gcompris_speech.LANGUAGES
     },
+    "queen": lambda _: queen_speech.queen_clips(),
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
     "mfa": recordings.mfa_clips,
