@@ -4,9 +4,10 @@ Needs Debian packages (`apt-get install`):
   espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k festvox-czech-{dita,machac,krb,ph}
   festvox-suopuhe-{lj,mv} festvox-ca-ona-hts festival-{hi,te,mr,ca} festvox-{hi,te,mr}-nsk festvox-ru festvox-italp16k festvox-itapc16k
   asterisk-core-sounds-{en,es,fr}{,-g722} tuxpaint-stamps-default fillets-ng-data-{cs,nl} klettres-data ktuberling-data
-  gcin-voice fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru} gnome-user-docs
+  flight-of-the-amazon-queen drascula drascula-spanish gcin-voice fortunes fortunes-{de,es,cs,pl,br,bg,ga,eo,zh,it,ru} gnome-user-docs
   rhvoice rhvoice-{english,russian,ukrainian,esperanto,brazilian-portuguese}   (component non-free, for other voices than those used)
-PyPI's pypinyin and pocketsphinx, GCompris' old sounds (emote3d/data/gcompris_speech.py) and Drascula's (drascula_speech.py beside it). Files appear as they are made, so a run may be used before it ends:
+PyPI's pypinyin and pocketsphinx, and GCompris' old sounds (emote3d/data/gcompris_speech.py). Files appear as they are made, so a run
+may be used before it ends:
   python scripts/build_training_set.py --out /data/speech --hours 10 --data /data/recordings
 """
 

@@ -1,7 +1,6 @@
 """Real speech of actors with its texts, English and Spanish, from the game "Drascula: The Vampire Strikes Back" (1996).
 
-Debian's `drascula` is spoken in English (its German, French and Italian are subtitles of that), `drascula-spanish` in Spanish;
-unpack both with `dpkg -x PACKAGE.deb /` (nothing needs to be installed). Their licence lets the game be modified and given away.
+Debian's `drascula` is spoken in English (its German, French and Italian are subtitles of that), `drascula-spanish` in Spanish. Their licence lets the game be modified and given away.
 Texts stand in `drascula.dat` and sounds in files of their own, 8 bits at 11025 Hz: line 7 of Igor's table is spoken in `I7.ALS`.
 """
 
@@ -15,10 +14,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from emote3d.data.alignment import spoken_words
 from emote3d.data.corpus import SpeechClip
-from emote3d.data.recordings import align_or_leave, recorded_clip
-from emote3d.data.timed import SPEECH_RATE, to_speech_rate
+from emote3d.data.game_speech import clip_of_text
+from emote3d.data.timed import to_speech_rate
 from emote3d.errors import Emote3DError, existing
 
 SHARE: Final = Path("/usr/share/scummvm/drascula")
@@ -42,10 +40,9 @@ _GUESTS: Final = (
 """Lines of others in Drascula's table."""
 _MARGIN: Final = 48
 """Samples at either end that may be the remains of a header."""
-_SHORTEST_S: Final = 0.35
-_UNSPOKEN: Final = re.compile(r"[\d(]")
-"""Numbers may be read in several ways; in brackets stand noises."""
-_ION: Final = re.compile("(?<=[cgsx])ion$")
+_NOISE: Final = "("
+"""Begins what is no word."""
+_ION: Final = re.compile(r"(?<=[cgsx])ion\b")
 """The game's Spanish has lost its accents; this one says where the stress is in many words."""
 
 
@@ -118,20 +115,12 @@ def drascula_lines(share: Path, language: str) -> Iterator[Line]:
             yield Line(name, text, sound_samples(path.read_bytes()))
 
 
-def line_words(text: str, language: str) -> list[str]:
-    """The words of a line."""
-    return [_ION.sub("ión", word) if language == "es" else word for word in spoken_words(text)]
-
-
 def drascula_clips(language: str) -> Iterator[SpeechClip]:
     """Those lines of a language of `LANGUAGES` that can be aligned: the others teach nothing."""
     guests, code = dict(_GUESTS), LANGUAGES[language]
     for name, text, samples in drascula_lines(SHARE, language):
-        words = line_words(text, language)
-        if _UNSPOKEN.search(text) or not words or len(samples) < _SHORTEST_S * SPEECH_RATE:
-            continue
-        speech, timed = align_or_leave(samples, words, code)
-        if timed:
+        if _NOISE not in text:
             person = guests.get(name) or _SPEAKERS[name.rstrip("0123456789")]
-            speaker, stem = f"drascula-{language}-{person}", f"drascula-{language}-{name.lower()}"
-            yield recorded_clip("drascula", stem, speech, speaker=speaker, language=code, timed=True)
+            said = _ION.sub("ión", text.lower()) if language == "es" else text
+            stem, speaker = f"drascula-{language}-{name.lower()}", f"drascula-{language}-{person}"
+            yield from clip_of_text("drascula", stem, samples, said, speaker, code)

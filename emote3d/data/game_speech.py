@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from av.error import FFmpegError
 
 from emote3d.data.alignment import spoken_words
@@ -55,21 +56,28 @@ def fillets_texts(folder: Path, language: str) -> dict[Path, str]:
     return found
 
 
+def clip_of_text(
+    source: str, stem: str, waveform: np.ndarray, text: str, speaker: str, language: str
+) -> Iterator[SpeechClip]:
+    """The clip of a recording where it can be aligned to its text, else nothing."""
+    words = spoken_words(text)
+    if any(letter.isdigit() for letter in text) or not words or len(waveform) < _SHORTEST_S * SPEECH_RATE:
+        return
+    speech, timed = align_or_leave(waveform, words, language)
+    if timed:
+        heldout = language in HELD_OUT
+        yield recorded_clip(source, stem, speech, speaker=speaker, language=language, timed=True, heldout=heldout)
+
+
 def clips_of_texts(source: str, texts: dict[Path, str], root: Path, language: str) -> Iterator[SpeechClip]:
     """Those clips of a game that can be aligned: the others teach nothing."""
     for sound, text in texts.items():
-        words = spoken_words(text)
         try:
             waveform = read_sound(sound)
         except FFmpegError:
             continue
-        if any(letter.isdigit() for letter in text) or not words or len(waveform) < _SHORTEST_S * SPEECH_RATE:
-            continue
-        speech, timed = align_or_leave(waveform, words, language)
-        if timed:
-            stem = f"{source}-{'_'.join(sound.relative_to(root).with_suffix('').parts)}"
-            speaker, heldout = f"{source}-{language}", language in HELD_OUT
-            yield recorded_clip(source, stem, speech, speaker=speaker, language=language, timed=True, heldout=heldout)
+        stem = f"{source}-{'_'.join(sound.relative_to(root).with_suffix('').parts)}"
+        yield from clip_of_text(source, stem, waveform, text, f"{source}-{language}", language)
 
 
 def tuxpaint_clips(language: str) -> Iterator[SpeechClip]:

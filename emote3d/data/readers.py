@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from emote3d.data import bopomofo_speech, drascula_speech, game_speech, gcompris_speech, kde_speech, recordings
+from emote3d.data import (
+    bopomofo_speech,
+    drascula_speech,
+    game_speech,
+    gcompris_speech,
+    kde_speech,
+    queen_speech,
+    recordings,
+)
 from emote3d.data.corpus import SpeechClip
 
 READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
@@ -39,6 +47,7 @@ READERS: Final[dict[str, Callable[[Path], Iterator[SpeechClip]]]] = {
         f"drascula-{name}": lambda _, name=name: drascula_speech.drascula_clips(name)
         for name in drascula_speech.LANGUAGES
     },
+    "queen": lambda _: queen_speech.queen_clips(),
     "ljspeech": recordings.ljspeech_clips,
     "emodb": recordings.emodb_clips,
     "mfa": recordings.mfa_clips,

@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal
 
@@ -58,9 +59,9 @@ _DIGIT: Final = re.compile(r"(?<![\d.])\d(?![\d.]?\d)")
 _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def read_sound(path: Path) -> np.ndarray:
+def read_sound(sound: Path | BytesIO) -> np.ndarray:
     """A recording as mono int16 at SPEECH_RATE; any format PyAV decodes."""
-    with av.open(str(path)) as container:
+    with av.open(str(sound) if isinstance(sound, Path) else sound) as container:
         rate = container.streams.audio[0].rate
         mono = av.AudioResampler(format="s16", layout="mono")
         blocks = [out.to_ndarray()[0] for frame in container.decode(audio=0) for out in mono.resample(frame)]

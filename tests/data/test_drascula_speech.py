@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from emote3d.data import drascula_speech
-from emote3d.data.drascula_speech import drascula_clips, drascula_lines, drascula_texts, line_words
+from emote3d.data.drascula_speech import drascula_clips, drascula_lines, drascula_texts
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.timed import SPEECH_RATE
 from emote3d.errors import Emote3DError
@@ -88,11 +88,6 @@ def test_broken_texts_end_in_one_line(data: bytes, word: str):
 def test_no_game_is_said_so(tmp_path: Path):
     with pytest.raises(Emote3DError, match="drascula"):
         list(drascula_lines(tmp_path, "en"))
-
-
-def test_spanish_gets_back_the_accents_of_a_syllable():
-    assert line_words("¡ESTA ES LA POCION!", "es") == ["esta", "es", "la", "poción"]
-    assert line_words("THE CHAMPION", "en") == ["the", "champion"]
 
 
 def test_lines_are_aligned_under_the_name_of_who_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
