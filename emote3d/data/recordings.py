@@ -61,7 +61,7 @@ _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven",
 
 def read_sound(sound: Path | BytesIO) -> np.ndarray:
     """A recording as mono int16 at SPEECH_RATE; any format PyAV decodes."""
-    with av.open(str(sound) if isinstance(sound, Path) else sound) as container:
+    with av.open(str(sound) if isinstance(sound, Path) else sound, "r") as container:
         rate = container.streams.audio[0].rate
         mono = av.AudioResampler(format="s16", layout="mono")
         blocks = [out.to_ndarray()[0] for frame in container.decode(audio=0) for out in mono.resample(frame)]
