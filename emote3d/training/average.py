@@ -36,13 +36,21 @@ def save_average(
     folders: Sequence[Path], out: Path, cls: type[nn.Module], config_cls: type[Any], note: dict[str, Any]
 ) -> None:
     """Write the mean of component folders in float16; its manifest is the note and how each of them was trained: of one that is a mean
-    itself, its parts too.
+    itself, its parts too, each told once.
 
     Raises:
         Emote3DError: as `average_component`.
     """
     mean = average_component(folders, cls, config_cls)
-    manifests = [read_manifest(folder) for folder in folders]
-    kept = ("sha256", "command", "curve", "parts")
-    parts = [{key: manifest[key] for key in kept if key in manifest} for manifest in manifests]
+    told: set[str] = set()
+    parts = [_told_once(read_manifest(folder), told) for folder in folders]
     save_component(out, mean, load_config(folders[0], config_cls), note | {"parts": parts}, dtype=torch.float16)
+
+
+def _told_once(manifest: dict[str, Any], told: set[str]) -> dict[str, Any]:
+    """How a part was trained; of one that stands in `told` already its hash alone."""
+    if manifest["sha256"] in told:
+        return {"sha256": manifest["sha256"]}
+    told.add(manifest["sha256"])
+    part = {key: manifest[key] for key in ("sha256", "command", "curve") if key in manifest}
+    return part | ({"parts": [_told_once(inner, told) for inner in manifest["parts"]]} if "parts" in manifest else {})

@@ -13,7 +13,7 @@ import torch
 from emote3d import Direction, Emote3D
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LiveEncoderConfig
 from emote3d.audio.load import load_speech
-from emote3d.checkpoint import load_component, save_component
+from emote3d.checkpoint import load_component, read_manifest, save_component
 from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, write_clips
 from emote3d.data.timed import build_timed
 from emote3d.decoders.face import CHANNELS
@@ -199,8 +199,11 @@ def test_every_stage_trains_and_the_result_speaks(tape: Path, tmp_path: Path):
     train_face.Average(**stage, parts=(former, out)).run()
     mean, was = (load_component(place / "audio", CompactEncoder, CompactEncoderConfig) for place in (out, former))
     assert torch.allclose(mean.stem.weight, was.stem.weight + 1.0, atol=2e-3)
-    commands = [part["command"] for part in json.loads((out / "decoder" / "manifest.json").read_text())["parts"]]
+    commands = [part["command"] for part in read_manifest(out / "decoder")["parts"]]
     assert len(commands) == 2 and all(commands)
+    train_face.Average(**stage, parts=(former, out)).run()
+    first, again = read_manifest(out / "decoder")["parts"]
+    assert first["command"] and again["parts"][0] == {"sha256": first["sha256"]}
     with pytest.raises(Emote3DError, match="of the same sizes"):
         average_component(
             [out / "audio", ROOT / "checkpoints" / "open-v1" / "audio"], CompactEncoder, CompactEncoderConfig
