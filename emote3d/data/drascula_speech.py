@@ -80,7 +80,11 @@ def _rows(block: bytes, count: int) -> list[str]:
 
 
 def drascula_texts(data: bytes, language: str) -> dict[str, str]:
-    """Names of sounds and what they say in a language of `LANGUAGES`, from the bytes of `drascula.dat`."""
+    """Names of sounds and what they say in a language of `LANGUAGES`, from the bytes of `drascula.dat`.
+
+    Raises:
+        Emote3DError: they are not those of a whole drascula.dat of version 6.
+    """
     file = BytesIO(data)
     if (head := file.read(len(_HEAD))) != _HEAD:
         raise Emote3DError(

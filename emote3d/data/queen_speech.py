@@ -174,7 +174,11 @@ def _sentences(files: dict[str, bytes]) -> Iterator[_Sentence]:
 
 
 def queen_lines(packed: bytes) -> list[QueenLine]:
-    """The sounds of the game's file whose text is known, but for those that two texts claim."""
+    """The sounds of the game's file whose text is known, but for those that two texts claim.
+
+    Raises:
+        Emote3DError: the file is another or damaged.
+    """
     found: dict[str, QueenLine] = {}
     claimed: set[str] = set()
     try:

@@ -155,7 +155,7 @@ def make_clips(
 ) -> list[SpeechClip]:
     """The clips of an order; the same seed makes the same choices, whatever else is made.
 
-    espeak-ng carries its oscillators' phase from call to call, so its samples and durations differ by a millisecond.
+    espeak-ng carries its oscillators' phase from call to call, so its samples and durations differ by some milliseconds.
 
     Raises:
         Emote3DError: the order names no voice of `voices`.
