@@ -1,6 +1,7 @@
 """Real speech of actors with its texts, English and Spanish, from the game "Drascula: The Vampire Strikes Back" (1996).
 
-Debian's `drascula` is spoken in English (its German, French and Italian are subtitles of that), `drascula-spanish` in Spanish. Their licence lets the game be modified and given away.
+Debian's `drascula` is spoken in English (its German, French and Italian are subtitles of that), `drascula-spanish` in Spanish.
+Their licence lets the game be modified and given away.
 Texts stand in `drascula.dat` and sounds in files of their own, 8 bits at 11025 Hz: line 7 of Igor's table is spoken in `I7.ALS`.
 """
 
@@ -62,7 +63,7 @@ def _take(file: BytesIO, size: int) -> bytes:
     taken = file.read(size)
     if len(taken) < size:
         raise Emote3DError(
-            f"expected {size} more bytes in drascula.dat, got {len(taken)}: unpack Debian's drascula again"
+            f"expected {size} more bytes in drascula.dat, got {len(taken)}: install Debian's drascula again"
         )
     return taken
 

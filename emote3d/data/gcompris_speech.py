@@ -35,7 +35,7 @@ def _translations(share: Path, language: str) -> dict[str, str]:
 def gcompris_texts(share: Path, language: str) -> dict[Path, str]:
     """Sound files of a language of `LANGUAGES`, and what they say: named in English, or listed beside them."""
     voice = share / "gcompris" / "boards" / "voices" / language
-    existing(voice, "GCompris' sounds (emote3d/data/gcompris_speech.py says where from) in")
+    existing(voice, "GCompris' sounds (emote3d/data/gcompris_speech.py says where from)")
     named = {
         path: path.stem.replace("_", " ")
         for folder in ("geography", "colors")

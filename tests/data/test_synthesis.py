@@ -90,7 +90,7 @@ def test_espeak_times_lie_on_the_sound(espeak: Espeak) -> None:
 def test_espeak_is_reproducible_and_knows_languages(espeak: Espeak) -> None:
     voice = EspeakVoice(language="de", variant="f1", pitch=70)
     first, second = (espeak.speak("Guten Tag", voice) for _ in range(2))
-    assert list(first.phone) == list(second.phone) and np.allclose(first.start_s, second.start_s, atol=1e-2)
+    assert list(first.phone) == list(second.phone) and np.allclose(first.start_s, second.start_s, atol=6e-3)
     assert [phone for phone, _ in espeak.phones_of("Tag", "de")] == ["t", "ɑ", "k"]
     with pytest.raises(Emote3DError, match="voice of espeak-ng"):
         espeak.speak("x", EspeakVoice(language="no-such-voice"))
