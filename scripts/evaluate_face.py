@@ -3,7 +3,8 @@
     python scripts/evaluate_face.py --data ../shared/data [--peer rhubarb] [--json result.json]
 
 Phones: `mfa` (hand-checked TextGrid), the `demo-*` prompts of Debian's asterisk-core-sounds-en-g722 and, with `--languages it ru`, the
-first of the Italian and Russian prompts, aligned by pocketsphinx; `--languages el de` takes Tux Paint's and GCompris' Greek and EmoDB's held-out speakers.
+first of the Italian and Russian prompts, aligned by pocketsphinx. `--languages el de acted` takes what choices are made by: Greek words (Tux
+Paint, GCompris), EmoDB's held-out speakers, and English actors (the characters of Amazon Queen that are kept from training).
 An alignment that the training set would not trust is left out (that of demo-instruct, whose text has numbers in digits).
 Face motion: the FACEGOOD takes held out of training. What each figure means stands in `emote3d.metrics.lips` and `curves`.
 """
@@ -34,6 +35,7 @@ from emote3d.data.facegood import ARKIT_LIKE, FPS, jaw_curve, load_take, roundin
 from emote3d.data.game_speech import tuxpaint_clips
 from emote3d.data.gcompris_speech import gcompris_clips
 from emote3d.data.labels import textgrid_speech
+from emote3d.data.queen_speech import queen_clips
 from emote3d.data.recordings import asterisk_clips, emodb_clips, trusted
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech
 from emote3d.errors import ending_in_one_line, existing
@@ -50,7 +52,7 @@ if __package__:
 else:
     from peer_rhubarb import PeerMouth, rhubarb_mouth
 
-Language = Literal["it", "ru", "el", "de"]
+Language = Literal["it", "ru", "el", "de", "acted"]
 RATE = 30
 """Frames per second at which everything is compared."""
 
@@ -72,7 +74,7 @@ class Options:
     takes: tuple[str, ...] = ("1114_2_04", "1114_3_15")
     """FACEGOOD takes; only what the face was not fitted to is measured."""
     languages: tuple[Language, ...] = ()
-    """Recordings in other languages to take as well; Greek (Tux Paint, GCompris) and German (EmoDB) are what choices are made by."""
+    """Recordings in other languages, or of English actors, to take as well; `el`, `de` and `acted` are what choices are made by."""
     each: int = 60
     """How many of them."""
     limit: int = 99
@@ -138,7 +140,9 @@ def clips(options: Options) -> dict[str, Recording]:
 
 
 def _recorded(language: Language, data: Path) -> Iterator[SpeechClip]:
-    """Recordings in another language that were never trained on."""
+    """Recordings in another language, or of actors, that were never trained on."""
+    if language == "acted":
+        return queen_clips(only_held_out=True)
     if language == "de":
         return (clip for clip in emodb_clips(data) if clip.entry.split == "heldout")
     return chain(tuxpaint_clips("el"), gcompris_clips("el")) if language == "el" else asterisk_clips(language)

@@ -9,11 +9,11 @@ import random
 import signal
 import sys
 import time
-import wave
 from pathlib import Path
 
 import numpy as np
 import torch
+from sounds import write_wav
 
 from emote3d.checkpoint import load_component, save_component
 from emote3d.cli import main
@@ -34,17 +34,7 @@ def command(*arguments: str | Path) -> None:
 def tone(path: Path, seconds: float) -> Path:
     """A voiced sound with pauses."""
     time_s = np.arange(int(16000 * seconds)) / 16000
-    return recorded(path, 0.3 * np.sign(np.sin(2 * np.pi * 140 * time_s)) * np.abs(np.sin(2 * np.pi * 3 * time_s)))
-
-
-def recorded(path: Path, sound: np.ndarray) -> Path:
-    """A wav file of some samples at 16 kHz."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
-    return path
+    return write_wav(path, 0.3 * np.sign(np.sin(2 * np.pi * 140 * time_s)) * np.abs(np.sin(2 * np.pi * 3 * time_s)))
 
 
 class Scene:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults_driver import recorded, tone
+from faults_driver import tone
+from sounds import write_wav
 from test_cli import run_here
 
 from emote3d.audio.load import load_speech
@@ -120,7 +121,7 @@ def test_only_a_cold_cache_is_spoken_of(tmp_path: Path, monkeypatch: pytest.Monk
 def test_other_ways_to_run_the_networks_are_held_against_eager(tmp_path: Path):
     """`scripts/bench_encoder.py` on a second and a half of the demo, where there is no C++ compiler."""
     demo = load_speech(asset_path("assets", "audio", "demo-congrats.flac"))
-    clip = recorded(tmp_path / "clip.wav", demo.waveform[:24000].numpy())
+    clip = write_wav(tmp_path / "clip.wav", demo.waveform[:24000].numpy())
     words = [sys.executable, "scripts/bench_encoder.py", "--speech", str(clip), "--rounds", "1"]
     surroundings = os.environ | {"PYTHONPATH": ".", "CXX": str(tmp_path / "none")}
     done = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=300, check=False)

@@ -57,15 +57,15 @@ def fillets_texts(folder: Path, language: str) -> dict[Path, str]:
 
 
 def clip_of_text(
-    source: str, stem: str, waveform: np.ndarray, text: str, speaker: str, language: str
+    source: str, stem: str, waveform: np.ndarray, text: str, speaker: str, language: str, *, heldout: bool = False
 ) -> Iterator[SpeechClip]:
-    """The clip of a recording where it can be aligned to its text, else nothing."""
+    """The clip of a recording where it can be aligned to its text, else nothing; held out where asked, or by its language."""
     words = spoken_words(text)
     if any(letter.isdigit() for letter in text) or not words or len(waveform) < _SHORTEST_S * SPEECH_RATE:
         return
     speech, timed = align_or_leave(waveform, words, language)
     if timed:
-        heldout = language in HELD_OUT
+        heldout = heldout or language in HELD_OUT
         yield recorded_clip(source, stem, speech, speaker=speaker, language=language, timed=True, heldout=heldout)
 
 

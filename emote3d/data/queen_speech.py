@@ -24,6 +24,8 @@ from emote3d.errors import Emote3DError, existing
 
 QUEEN: Final = Path("/usr/share/scummvm/flight-of-the-amazon-queen/queen.1c")
 HERO: Final = "joe"
+HELD_OUT: Final = frozenset({"anderson", "bud", "frank", "guardian", "princess azura", "zombie woman"})
+"""Characters kept from training, to choose by; the cast is not told, an actor of theirs may speak others too."""
 _ENTRY: Final = struct.Struct(">12sBII")
 """Name, number of the data file, place and length of a packed file."""
 _HEADER: Final = 20
@@ -201,15 +203,18 @@ def _with_floor(waveform: np.ndarray) -> np.ndarray:
     return np.clip(waveform + noise, -32767, 32767).astype(np.int16)
 
 
-def queen_clips() -> Iterator[SpeechClip]:
-    """The lines of the game that can be aligned."""
+def queen_clips(*, only_held_out: bool = False) -> Iterator[SpeechClip]:
+    """The lines of the game that can be aligned, or only those of the characters of `HELD_OUT`."""
     path = existing(QUEEN, "queen.1c of Debian's flight-of-the-amazon-queen")
     for line in queen_lines(path.read_bytes()):
-        if _NOISE.isdisjoint(line.text):
+        heldout = line.speaker in HELD_OUT
+        if _NOISE.isdisjoint(line.text) and (heldout or not only_held_out):
             stem, speaker = f"queen-{line.sound.lower()}", "-".join(["queen", *line.speaker.split()])
             try:
                 waveform = read_sound(BytesIO(line.data))
             except FFmpegError:
                 continue
-            for clip in clip_of_text("queen", stem, _with_floor(waveform), line.text, speaker, "en-us"):
+            for clip in clip_of_text(
+                "queen", stem, _with_floor(waveform), line.text, speaker, "en-us", heldout=heldout
+            ):
                 yield replace(clip, speech=replace(clip.speech, waveform=waveform))

@@ -44,6 +44,7 @@ class TakeListener(nn.Module):
         return self.jaw(x)[:, 0]
 
 
+@torch.random.fork_rng(devices=())
 def fit_listener(
     windows: Iterator[tuple[Tensor, Tensor]], mels: int, steps: int, rng: np.random.Generator
 ) -> TakeListener:

@@ -1,4 +1,3 @@
-import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sounds import write_wav
 
 from emote3d.audio.load import load_speech
 from emote3d.errors import Emote3DError
@@ -112,10 +112,8 @@ def test_resampling_streams_as_one_piece(tmp_path: Path) -> None:
 def test_long_recordings_are_whole(tmp_path: Path) -> None:
     """Their array grows as they are read."""
     samples = np.random.default_rng(0).integers(-30000, 30000, 400_001).astype(np.int16)
-    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
-        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
-        file.writeframes(samples.tobytes())
-    np.testing.assert_array_equal(load_speech(tmp_path / "a.wav").waveform.numpy(), samples / np.float32(32768))
+    path = write_wav(tmp_path / "a.wav", samples, RATE)
+    np.testing.assert_array_equal(load_speech(path).waveform.numpy(), samples / np.float32(32768))
 
 
 def test_zeros_and_speech_pass() -> None:

@@ -1,10 +1,10 @@
 """Texts of spoken games, from folders laid out as Debian's packages are; where the packages are installed, their sound too."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sounds import write_wav
 
 from emote3d.data import game_speech
 from emote3d.data.espeak import Espeak, EspeakVoice
@@ -52,9 +52,7 @@ def dialogue(folder: Path, name: str, text: str, samples: np.ndarray) -> None:
         made.mkdir(parents=True, exist_ok=True)
     with (script / "dialogs_cs.lua").open("a", encoding="utf-8") as file:
         file.write(f'dialogId("{name}", "font_small", "x")\ndialogStr("{text}")\n')
-    with wave.open(str(sound / f"{name}.ogg"), "wb") as file:
-        file.setparams((1, 2, SPEECH_RATE, len(samples), "NONE", ""))
-        file.writeframes(samples.astype("<i2").tobytes())
+    write_wav(sound / f"{name}.ogg", samples)
 
 
 def test_dialogues_that_nothing_can_be_learned_from_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,16 +2,15 @@
 
 import json
 import struct
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sounds import write_wav
 
 from emote3d.data import gcompris_speech
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.gcompris_speech import gcompris_clips, gcompris_texts
-from emote3d.data.timed import SPEECH_RATE
 from emote3d.errors import Emote3DError
 
 
@@ -31,20 +30,10 @@ def catalog(path: Path, texts: dict[str, str]) -> None:
     path.write_bytes(head + b"".join(tables[0] + tables[1]) + strings)
 
 
-def sound(folder: Path, name: str, samples: np.ndarray) -> Path:
-    """A recording (PyAV reads what is in it, whatever its name)."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, SPEECH_RATE, len(samples), "NONE", ""))
-        file.writeframes(samples.astype("<i2").tobytes())
-    return path
-
-
 def test_a_sound_says_what_its_name_is_translated_to(tmp_path: Path):
     voice = tmp_path / "gcompris" / "boards" / "voices" / "es"
     names = [
-        sound(voice, name, np.zeros(9))
+        write_wav(voice / name, np.zeros(9))
         for name in ("colors/brown.ogg", "geography/new_zealand.ogg", "geography/atlantis.ogg")
     ]
     catalog(
@@ -63,7 +52,7 @@ def test_english_names_are_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     except Emote3DError:
         pytest.skip("espeak-ng is not installed")
     monkeypatch.setattr(gcompris_speech, "SHARE", tmp_path)
-    sound(tmp_path / "gcompris" / "boards" / "voices" / "en", "geography/papua_new_guinea.ogg", spoken.waveform)
+    write_wav(tmp_path / "gcompris" / "boards" / "voices" / "en" / "geography/papua_new_guinea.ogg", spoken.waveform)
     (clip,) = gcompris_clips("en")
     assert (clip.entry.id, clip.entry.speaker) == ("gcompris-en_geography_papua_new_guinea", "gcompris-en-us")
     closed, truth = (

@@ -1,17 +1,15 @@
 """Lines of "Flight of the Amazon Queen", from a small file laid out as the game's is; where the game is installed, its own too."""
 
-import io
 import struct
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sounds import write_wav
 
 from emote3d.data import queen_speech
 from emote3d.data.espeak import Espeak, EspeakVoice
 from emote3d.data.queen_speech import queen_clips, queen_lines
-from emote3d.data.timed import SPEECH_RATE
 from emote3d.errors import Emote3DError
 
 SOUND = b"sound of "
@@ -132,16 +130,19 @@ def test_a_missing_game_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_lines_are_aligned_and_keep_their_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("pocketsphinx")
     try:
-        spoken = Espeak().speak("Me again.", EspeakVoice())
+        spoken, kept = (Espeak().speak(text, EspeakVoice()) for text in ("Me again.", "You again!"))
     except Emote3DError:
         pytest.skip("espeak-ng is not installed")
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setparams((1, 2, SPEECH_RATE, len(spoken.waveform), "NONE", ""))
-        sound.writeframes(spoken.waveform.astype("<i2").tobytes())
+    sounds = {
+        name: write_wav(tmp_path / name, speech.waveform).read_bytes()
+        for name, speech in (("08XXXXJ1", spoken), ("08XXXXP1", kept))
+    }
     monkeypatch.setattr(queen_speech, "QUEEN", tmp_path / "queen.1c")
-    queen_speech.QUEEN.write_bytes(queen({"08XXXXJ1": file.getvalue(), "08XXXXP1": b"no sound"}))
-    (clip,) = queen_clips()
+    queen_speech.QUEEN.write_bytes(queen(sounds | {"C1A__041": b"no sound"}))
+    splits = {clip.entry.speaker: clip.entry.split for clip in queen_clips()}
+    assert splits == {"queen-joe": "train", "queen-bud": "heldout"}
+    assert [clip.entry.speaker for clip in queen_clips(only_held_out=True)] == ["queen-bud"]
+    clip = next(clip for clip in queen_clips() if clip.entry.split == "train")
     assert (clip.entry.id, clip.entry.speaker, clip.entry.language) == ("queen-08xxxxj1", "queen-joe", "en-us")
     assert (clip.entry.split, clip.entry.timed) == ("train", True)
     assert np.abs(clip.speech.waveform.astype(int) - spoken.waveform).max() <= 1, "without the noise"

@@ -1,4 +1,3 @@
-import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from sounds import write_wav
 
 from emote3d.errors import Emote3DError
 from emote3d.export.video import write_video
@@ -18,14 +18,6 @@ G722 = Path("/usr/share/asterisk/sounds/en_US_f_Allison/vm-goodbye.g722")
 def pictures(count):
     for step in range(count):
         yield np.full((SIZE[1], SIZE[0], 3), (step * 7 % 256, 120, 60), np.uint8)
-
-
-def write_wav(path, samples, rate):
-    """16-bit samples [n, channels] in [-1, 1]."""
-    with wave.open(str(path), "wb") as file:
-        file.setparams((samples.shape[1], 2, rate, 0, "NONE", ""))
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
-    return path
 
 
 def beep(rate, duration_s, at_s, channels=1):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training.face_sets import write_wav
+from sounds import write_wav
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, scale_mel
 from emote3d.audio.load import load_speech

@@ -5,13 +5,13 @@ import pickle
 import shutil
 import subprocess
 import sys
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from sounds import write_wav
 
 from emote3d import Direction
 from emote3d.audio.load import load_speech
@@ -232,12 +232,7 @@ def test_long_recordings_have_no_seams(imported: dict[str, Path], monkeypatch: p
 
 
 def test_renders_on_a_flame_file_from_the_command_line(imported: dict[str, Path], tmp_path: Path):
-    speech = tmp_path / "a.wav"
-    with wave.open(str(speech), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((3000 * np.sin(np.arange(16000) / 9)).astype("<i2").tobytes())
+    speech = write_wav(tmp_path / "a.wav", 0.1 * np.sin(np.arange(16000) / 9))
     flame = PARITY / "v2" / "FLAME" / "generic_model.pkl"
     command = [sys.executable, "-m", "emote3d", "render", str(speech), "--checkpoint", str(imported["v2"]), "-o",
                str(tmp_path / "a.mp4"), "--size", "64x64", "--backend", "software", "--avatar"]  # fmt: skip

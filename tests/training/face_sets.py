@@ -1,11 +1,11 @@
 """Sets of tracked faces, written by tests in exactly the layouts that the readers take."""
 
 import pickle
-import wave
 from pathlib import Path
 
 import h5py
 import numpy as np
+from sounds import write_wav
 
 from emote3d.audio.wav2vec import ResampledWav2Vec, Wav2VecConfig
 from emote3d.data.timed import build_timed
@@ -15,15 +15,6 @@ TINY_WAV2VEC = Wav2VecConfig(
     conv_d=(16,) * 7, d=32, layers=1, heads=2, feedforward_d=32, position_kernel=8, position_groups=2
 )
 REC = "EMICA-MEAD_flame2020"
-
-
-def write_wav(path: Path, samples: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def write_mead_clip(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sounds import write_wav
 
 from emote3d.audio.kaldi import FbankConfig
 from emote3d.checkpoint import load_component, read_manifest
@@ -17,7 +18,6 @@ from emote3d.names import EMOTIONS
 from emote3d.training.disentangle import DisentangleTask
 from emote3d.training.settings import AstTraining, Machines
 from emote3d.training.voice_groups import VoiceSource
-from training.face_sets import write_wav
 
 RATE = 16000
 PITCH = {"anna": 220.0, "bert": 110.0}

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sounds import write_wav
 
 from emote3d.data.facegood import FPS, JAW, ROUNDING, TRAINED_SHARE
 from emote3d.decoders.face import CHANNELS
 from emote3d.names import ARKIT_52
 from emote3d.training import real_takes
 from emote3d.training.real_takes import RealTakes, take_losses
-from training.face_sets import write_wav
 
 SECONDS = 8
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sounds import write_wav
 
 from emote3d import Direction, Emote3D
 from emote3d.audio.load import load_speech
@@ -18,7 +19,6 @@ from emote3d.prior.mld import MldVAE
 from emote3d.records import BodyMotion, Motion, Speech
 from emote3d.training.recorded_body import facing_forward, measure_gestures
 from emote3d.training.settings import BodyTraining
-from training.face_sets import write_wav
 
 TAKES = {"2_scott_0_1_1": "train", "2_scott_0_73_73": "train", "1_wayne_0_81_81": "train", "1_wayne_0_65_65": "val"}
 EMOTIONS = {"2_scott_0_1_1": 0, "2_scott_0_73_73": 6, "1_wayne_0_81_81": 2, "1_wayne_0_65_65": 1}
