@@ -16,6 +16,7 @@ import torch
 import tyro
 
 from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig, LiveEncoderConfig
+from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.body import open_avatar
 from emote3d.checkpoint import load_component, save_component
 from emote3d.decoders.face import CHANNELS
@@ -23,6 +24,7 @@ from emote3d.decoders.regression import LiveRegressionConfig, RegressionDecoder
 from emote3d.errors import ending_in_one_line
 from emote3d.latents.speech import SpeechEncoder, SpeechEncoderConfig
 from emote3d.prior.flint import LiveFlintConfig, MotionVAE
+from emote3d.training.average import save_average
 from emote3d.training.face import CONDITION_D, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
 from emote3d.training.live import LiveTask, LiveTraining, start_from
@@ -84,14 +86,12 @@ class TrainFace(_Stage):
     def nets(self) -> tuple[CompactEncoder, SpeechEncoder, RegressionDecoder]:
         """What is trained, as it is at the beginning."""
         if self.refine is not None:
-            kept = (
-                load_component(self.refine / "audio", CompactEncoder, LiveEncoderConfig),
-                load_component(self.refine / "latents", SpeechEncoder, SpeechEncoderConfig),
-                load_component(self.refine / "decoder", RegressionDecoder, LiveRegressionConfig),
+            audio, latents, decoder = (
+                load_component(self.refine / name, *_REFINED[name]) for name in ("audio", "latents", "decoder")
             )
-            for net in kept:
+            for net in (audio, latents, decoder):
                 net.train().requires_grad_(True)
-            return kept
+            return audio, latents, decoder
         audio = CompactEncoder(self.encoder)
         if self.start is None:
             audio.log_mel.fill_filters()
@@ -109,12 +109,34 @@ class TrainFace(_Stage):
         source = self.refine or self.start
         if source is not None:
             task.hearing.start(source)
-        note = self.note(fit(task, self.tape, self.runs / "face", s))
+        note = self.note(fit(task, self.tape, self.runs / ("refine" if self.refine else "face"), s))
         trained = {"audio": audio, "phones": task.hearing.phones, "latents": latents, "decoder": decoder}
         for name, net in trained.items():
             save_component(self.out / name, net, net.config, note, dtype=torch.float16)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Average(_Stage):
+    """Take the mean of live faces that were refined from one another, weight by weight."""
+
+    parts: tuple[Path, ...]
+    """Their checkpoint folders."""
+
+    def run(self) -> None:
+        """Average and save; the manifests tell how each part was trained."""
+        for name, classes in _REFINED.items():
+            save_average([part / name for part in self.parts], self.out / name, *classes, self.note({}))
+
+
+_REFINED: dict[str, tuple[type, type]] = {
+    "audio": (CompactEncoder, LiveEncoderConfig),
+    "phones": (PhoneReader, PhoneReaderConfig),
+    "latents": (SpeechEncoder, SpeechEncoderConfig),
+    "decoder": (RegressionDecoder, LiveRegressionConfig),
+}
+
+
 if __name__ == "__main__":
     with ending_in_one_line("train_live"):
-        tyro.cli(tyro.extras.subcommand_type_from_defaults({"prior": TrainPrior(), "face": TrainFace()})).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+        stages = {"prior": TrainPrior(), "face": TrainFace(), "average": Average(parts=tyro.MISSING)}
+        tyro.cli(tyro.extras.subcommand_type_from_defaults(stages)).run()  # pyright: ignore[reportArgumentType, reportCallIssue]

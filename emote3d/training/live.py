@@ -22,7 +22,7 @@ from emote3d.training.face import motion_losses, perform, weighted
 from emote3d.training.geometry import FaceGeometry
 from emote3d.training.hearing import Hearing, heard
 from emote3d.training.run import Schedule
-from emote3d.training.tape import FPS, TapeWindow, disturb
+from emote3d.training.tape import FPS, TapeWindow, disturb, shuffle_pieces
 
 _LEVELS = (-13.5, -7.5)
 """Levels of speech that a microphone may bring."""
@@ -38,6 +38,8 @@ class LiveTraining(Schedule):
     """The encoder's learning rate relative to the rest."""
     look_aheads: tuple[int, ...] = (2, 2, 2, 2, 4, 2, 2, 0, 4, 2, 1, 2, 2, 4, 2, 3)
     """Features that the encoder looks ahead, one a step in turn: one checkpoint serves all of them."""
+    shuffled: int = 0
+    """Windows of the batch whose pieces are heard in another order too, as `EncoderTraining.shuffled`."""
 
 
 def start_from(offline: CompactEncoder, live: CompactEncoder) -> None:
@@ -98,16 +100,24 @@ class LiveTask(lightning.LightningModule):
         """One step on a batch, at the look-ahead whose turn it is."""
         self.prior.eval()
         condition, motion = perform(batch, self.rng)
-        mel = as_heard_live(disturb(batch.mel, self.noise), self.rng)
         turns = self.settings.look_aheads
-        with torch.autocast(mel.device.type, torch.bfloat16):
-            features = self.audio(mel, turns[self.global_step % len(turns)])
+        look_ahead = turns[self.global_step % len(turns)]
+        with torch.autocast(batch.mel.device.type, torch.bfloat16):
+            features = self.audio(self._heard(batch.mel), look_ahead)
             told = self.hearing(features, batch)
+            strange = {}
+            if self.settings.shuffled:
+                pieces, phone = shuffle_pieces(batch, self.settings.shuffled, self.noise)
+                strange = self.hearing.phone_losses(self.audio(self._heard(pieces), look_ahead), phone)
             features = resample_features(features, self.audio.config.feature_rate, FPS, motion.shape[1])
             rebuilt = self.prior.decoder(self.decoder(self.latents(features), condition)).float()
         losses = motion_losses(rebuilt, motion, self.face)
-        self.log_dict(losses | told)
-        return weighted(losses) + heard(told)
+        self.log_dict(losses | told | {f"shuffled_{name}": value for name, value in strange.items()})
+        return weighted(losses) + heard(told) + heard(strange)
+
+    def _heard(self, mel: Float[Tensor, "batch mel_frames mels"]) -> Float[Tensor, "batch mel_frames mels"]:
+        """Disturbed, and live."""
+        return as_heard_live(disturb(mel, self.noise), self.rng)
 
     def configure_optimizers(self) -> Any:
         """AdamW; the rates rise, then fall to nothing at the end of the steps or the time. The encoder moves less."""

@@ -162,10 +162,19 @@ def test_the_live_face_trains_from_an_offline_encoder(tape: Path, tmp_path: Path
     )
     encoder = LiveEncoderConfig(d=16, dilations=(1, 2), taps_after=(2, 0))
     for refine in (None, live):
-        settings = replace(LiveTraining(**course), seed=int(refine is not None))
+        again = int(refine is not None)
+        settings = replace(LiveTraining(**course), seed=again, shuffled=again)
         train_live.TrainFace(
             **stage, settings=settings, model=decoder, encoder=encoder, start=offline, refine=refine
         ).run()
+        note = json.loads((live / "phones" / "manifest.json").read_text())
+        assert ("shuffled_lips_ce" in note["curve"]) == bool(again)
+        shutil.copytree(live, tmp_path / f"live{again}")
+    parts = (tmp_path / "live0", tmp_path / "live1")
+    train_live.Average(**stage, parts=parts).run()
+    for part in parts:
+        weights = load_component(part / "audio", CompactEncoder, LiveEncoderConfig).stem.weight
+        assert not torch.equal(weights, load_component(live / "audio", CompactEncoder, LiveEncoderConfig).stem.weight)
     motion = LiveModel.from_pretrained(live).perform(load_speech(DEMO), Direction(), 40.0)
     assert motion.face is not None and motion.face.expression.isfinite().all()
 
