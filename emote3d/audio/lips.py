@@ -13,6 +13,8 @@ from emote3d.names import LIPS
 _LEAST_SHUT, _LEAST_TUCKED = 0.02, 0.3
 """Probabilities from which a peak of p, b, m or of f, v is believed. An open mouth on p, b, m is seen, lips that meet for a moment on a
 sound like it hardly are: 96% of the closures of Greek recordings that were kept from training lie above."""
+_FAR_LIKELIER = 20.0
+"""So much likelier than p, b, m must f or v be to win: of 853 closures of voices kept from training none is lost by it."""
 _LIKELY_APART = 0.5
 """Lips are kept apart in phones that need an open mouth where those are at least so likely."""
 
@@ -59,9 +61,11 @@ class PhoneReader(nn.Module):
 def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames lips"]:
     """1 in the frames in which the lips must do each of `LIPS`, 0 elsewhere.
 
-    A shut mouth wins over a tucked lip, both over an open one.
+    A shut mouth wins over a tucked lip that is not far likelier in that frame or beside it, both over an open one.
     """
     shut, tucked = (_peaks(lips[:, place], least) for place, least in enumerate((_LEAST_SHUT, _LEAST_TUCKED)))
+    tuck = torch.nn.functional.max_pool1d(lips[None, :, 1], kernel_size=3, stride=1, padding=1)[0]
+    shut = shut & ~((tuck >= _LEAST_TUCKED) & (tuck > _FAR_LIKELIER * lips[:, 0]))
     tucked = tucked & ~shut
     apart = (lips[:, 2] >= _LIKELY_APART) & ~shut & ~tucked
     return torch.stack([shut, tucked, apart], dim=1).float()

@@ -34,6 +34,14 @@ def test_shut_lips_win_over_a_tucked_one_and_that_over_open_ones():
     assert (shut, tucked, apart) == ([1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1])
 
 
+def test_a_far_likelier_tucked_lip_wins_over_shut_lips():
+    assert contacts([0.0, 0.03, 0.0], [0.1, 0.9, 0.1])[:2] == [[0, 0, 0], [0, 1, 0]]
+    assert contacts([0.0, 0.0, 0.03, 0.0], [0.1, 0.9, 0.5, 0.1])[:2] == [[0] * 4, [0, 1, 0, 0]], (
+        "in the frame beside it"
+    )
+    assert contacts([0.0, 0.06, 0.0], [0.1, 0.9, 0.1])[:2] == [[0, 1, 0], [0, 0, 0]]
+
+
 def test_lips_are_kept_apart_where_that_is_likely():
     assert contacts([0.01] * 3, None, [0.3, 0.99, 0.4])[2] == [0, 1, 0]
 
