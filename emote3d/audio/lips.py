@@ -14,7 +14,7 @@ _LEAST_SHUT, _LEAST_TUCKED = 0.02, 0.3
 """Probabilities from which a peak of p, b, m or of f, v is believed. An open mouth on p, b, m is seen, lips that meet for a moment on a
 sound like it hardly are: 96% of the closures of Greek recordings that were kept from training lie above."""
 _FAR_LIKELIER = 20.0
-"""So much likelier than p, b, m must f or v be to win: of 853 closures of voices kept from training none is lost by it."""
+"""So much likelier than p, b, m must f or v be to win: of 853 closures of voices kept from training none was lost by it."""
 _LIKELY_APART = 0.5
 """Lips are kept apart in phones that need an open mouth where those are at least so likely."""
 
@@ -64,7 +64,7 @@ def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames li
     A shut mouth wins over a tucked lip that is not far likelier in that frame or beside it, both over an open one.
     """
     shut, tucked = (_peaks(lips[:, place], least) for place, least in enumerate((_LEAST_SHUT, _LEAST_TUCKED)))
-    tuck = torch.nn.functional.max_pool1d(lips[None, :, 1], kernel_size=3, stride=1, padding=1)[0]
+    tuck = torch.maximum(lips[:, 1], _beside(lips[:, 1]))
     shut = shut & ~((tuck >= _LEAST_TUCKED) & (tuck > _FAR_LIKELIER * lips[:, 0]))
     tucked = tucked & ~shut
     apart = (lips[:, 2] >= _LIKELY_APART) & ~shut & ~tucked
@@ -73,5 +73,10 @@ def lip_contacts(lips: Float[Tensor, "frames lips"]) -> Float[Tensor, "frames li
 
 def _peaks(probability: Float[Tensor, "frames"], least: float) -> Bool[Tensor, "frames"]:
     """The frames where a probability peaks that reaches `least`; beside them the networks' own movement stays."""
+    return (probability >= least) & (probability >= _beside(probability))
+
+
+def _beside(probability: Float[Tensor, "frames"]) -> Float[Tensor, "frames"]:
+    """The larger of a probability in the frames before and after."""
     padded = torch.nn.functional.pad(probability, (1, 1))
-    return (probability >= least) & (probability >= padded[:-2]) & (probability >= padded[2:])
+    return torch.maximum(padded[:-2], padded[2:])

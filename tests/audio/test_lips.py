@@ -23,7 +23,7 @@ def test_two_peaks_are_two_closures():
     assert contacts([0.9, 0.5, 0.85, 0.8, 0.1])[0] == [1, 0, 1, 0, 0]
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("frames", [0, 1, 2, 3])
 def test_short_sounds_are_heard_out(frames: int):
     assert contacts([0.5] * frames)[0] == [1] * frames
     assert contacts([0.0] * frames)[0] == [0] * frames
