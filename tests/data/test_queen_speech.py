@@ -139,10 +139,10 @@ def test_lines_are_aligned_and_keep_their_sound(tmp_path: Path, monkeypatch: pyt
     }
     monkeypatch.setattr(queen_speech, "QUEEN", tmp_path / "queen.1c")
     queen_speech.QUEEN.write_bytes(queen(sounds | {"C1A__041": b"no sound"}))
-    splits = {clip.entry.speaker: clip.entry.split for clip in queen_clips()}
-    assert splits == {"queen-joe": "train", "queen-bud": "heldout"}
+    clips = {clip.entry.speaker: clip for clip in queen_clips()}
+    assert {name: clip.entry.split for name, clip in clips.items()} == {"queen-joe": "train", "queen-bud": "heldout"}
     assert [clip.entry.speaker for clip in queen_clips(only_held_out=True)] == ["queen-bud"]
-    clip = next(clip for clip in queen_clips() if clip.entry.split == "train")
+    clip = clips["queen-joe"]
     assert (clip.entry.id, clip.entry.speaker, clip.entry.language) == ("queen-08xxxxj1", "queen-joe", "en-us")
     assert (clip.entry.split, clip.entry.timed) == ("train", True)
     assert np.abs(clip.speech.waveform.astype(int) - spoken.waveform).max() <= 1, "without the noise"
