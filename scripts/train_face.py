@@ -12,7 +12,9 @@ python scripts/train_face.py average --parts checkpoints/one checkpoints/refined
 python scripts/train_face.py train-emotion
 
 The shipped networks came about in more runs, each from the weights of the last (`train-encoder --start`, `train-decoder --refine`), as teacher and speech
-set grew; their manifests name the last.
+set grew; their manifests name the last. Once there is an encoder it moves the phone times of the recordings, which come from an aligner of English, before the next run:
+
+python scripts/train_face.py realign --corpus runs/speech --to runs/realigned
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from emote3d.training.encoder import EncoderTask, EncoderTraining
 from emote3d.training.face import CONDITION_D, DecoderTask, FaceTraining, PriorTask
 from emote3d.training.geometry import measure_face
 from emote3d.training.hearing import Hearing
+from emote3d.training.realign import realign_set
 from emote3d.training.run import fit, machine
 from emote3d.training.tape import build_tape
 
@@ -68,6 +71,24 @@ class _Stage:
         """Write the encoder and the phone reader that was trained on it."""
         save_component(self.out / "audio", encoder, encoder.config, note, dtype=torch.float16)
         save_component(self.out / "phones", hearing.phones, hearing.phones.config, note, dtype=torch.float16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Realign:
+    """Write a speech set again with the phone times of its recordings moved to where a trained encoder hears them."""
+
+    corpus: Path
+    to: Path
+    """Folder of the new set."""
+    listener: Path = Path("checkpoints/open-v1")
+    """Checkpoint folder of the encoder and its phone reader."""
+
+    def run(self) -> None:
+        """Do so."""
+        moved, mistaken = realign_set(self.corpus, self.to, self.listener)
+        print(
+            f"{self.to}: {moved} recordings moved, {mistaken} of them say something else than their text and are untimed now"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,4 +236,4 @@ class TrainEmotion(_Stage):
 
 if __name__ == "__main__":
     with ending_in_one_line("train_face"):
-        tyro.cli(MakeTape | TrainEncoder | TrainPrior | TrainDecoder | Average | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
+        tyro.cli(Realign | MakeTape | TrainEncoder | TrainPrior | TrainDecoder | Average | TrainEmotion).run()  # pyright: ignore[reportArgumentType, reportCallIssue]
