@@ -30,6 +30,8 @@ _RATE = 100
 """Frames per second in which boundaries are sought."""
 _REACH_S = 0.5
 """So far a boundary may move."""
+_KEPT_S = 0.05
+"""A phone keeps two thirds of its length up to this much, heard or not: else a quarter of the f and v would all but vanish, and not be learned."""
 _LEAST_LOG = -8.0
 """Log-probability that no phone falls below: one frame must not forbid a path."""
 _HEARD_LOG = -2.3
@@ -64,12 +66,14 @@ class Realigner:
         self._reader = load_component(checkpoint / "phones", PhoneReader, PhoneReaderConfig)
 
     def __call__(self, clip: TimedSpeech) -> Realigned | None:
-        """The most probable boundaries within reach of those there are; None for a clip with fewer frames than phones."""
+        """The most probable boundaries within reach of those there are; None for a clip too short for its phones."""
         phones = np.array([SYMBOLS.index(symbol) for symbol in clip.phone])
         logs = self._heard(clip)[:, phones]
-        if len(logs) < len(phones):
+        near = np.round(clip.start_s * _RATE).astype(int)
+        least = np.clip(np.diff(near, append=len(logs)) * 2 // 3, 1, round(_KEPT_S * _RATE))
+        if len(logs) < least.sum():
             return None
-        starts = best_starts(logs, np.round(clip.start_s * _RATE).astype(int), round(_REACH_S * _RATE))
+        starts = best_starts(logs, near, round(_REACH_S * _RATE), least)
         edges = np.clip((starts[1:] - 0.5) / _RATE, 0.0, clip.duration_s).astype(np.float32)
         owner = np.searchsorted(starts, np.arange(len(logs)), side="right") - 1
         spoken = np.array(clip.phone)[owner] != SILENCE
@@ -90,23 +94,32 @@ class Realigner:
 
 
 def best_starts(
-    logs: Float[np.ndarray, "frames phones"], near: Int[np.ndarray, "phones"], reach: int
+    logs: Float[np.ndarray, "frames phones"],
+    near: Int[np.ndarray, "phones"],
+    reach: int,
+    least: Int[np.ndarray, "phones"],
 ) -> Int[np.ndarray, "phones"]:
-    """The frames where the phones of a sequence begin on its most probable path; each lasts a frame or more.
+    """The frames where the phones of a sequence begin on its most probable path.
 
     Args:
-        logs: log-probability of each phone of the sequence in each frame; no fewer frames than phones.
+        logs: log-probability of each phone of the sequence in each frame.
         near: frames where they began so far.
         reach: frames by which a beginning may lie off from that, where room for all phones allows it.
+        least: frames that each phone lasts at least, 1 or more; no more in all than there are.
     """
     import librosa
 
-    frames, count = logs.shape
-    place, frame = np.arange(count), np.arange(frames)[:, None]
-    earliest, latest = (np.clip(near + far, place, frames - count + place) for far in (-reach, reach))
-    cost = np.where((frame >= earliest) & (frame < np.append(latest[1:], frames)), -logs, np.inf)
+    frames, states = len(logs), int(least.sum())
+    firsts = np.cumsum(least) - least
+    place, frame = np.arange(states), np.arange(frames)[:, None]
+    earliest, latest = place.copy(), frames - states + place
+    earliest[firsts], latest[firsts] = (
+        np.clip(near + far, earliest[firsts], latest[firsts]) for far in (-reach, reach)
+    )
+    allowed = (frame >= earliest) & (frame < np.append(latest[1:], frames))
+    cost = np.where(allowed, -np.repeat(logs, least, axis=1), np.inf)
     _, path = librosa.sequence.dtw(C=cost.T, step_sizes_sigma=np.array([[0, 1], [1, 1]]))
-    return path[::-1, 1][np.searchsorted(path[::-1, 0], place)]
+    return path[::-1, 1][np.searchsorted(path[::-1, 0], firsts)]
 
 
 def realign_set(corpus: Path, out: Path, checkpoint: Path) -> tuple[int, int]:

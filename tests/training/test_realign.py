@@ -54,9 +54,12 @@ def test_the_most_probable_beginnings_are_found():
     logs = np.full((10, 3), -5.0)
     for phone, frames in enumerate((range(3), range(3, 4), range(4, 10))):
         logs[list(frames), phone] = 0.0
-    assert list(best_starts(logs, np.array([0, 5, 8]), 4)) == [0, 3, 4]
-    assert list(best_starts(logs, np.array([0, 5, 8]), 1)) == [0, 4, 7]  # no further than may be
-    assert list(best_starts(logs[:3], np.array([0, 5, 8]), 1)) == [0, 1, 2]  # there must be room for all
+    logs[4, 1] = -4.0
+    near, one = np.array([0, 5, 8]), np.ones(3, int)
+    assert list(best_starts(logs, near, 4, one)) == [0, 3, 4]
+    assert list(best_starts(logs, near, 1, one)) == [0, 4, 7]  # no further than may be
+    assert list(best_starts(logs, near, 4, np.array([1, 2, 1]))) == [0, 3, 5]  # no shorter
+    assert list(best_starts(logs[:3], near, 1, one)) == [0, 1, 2]  # there must be room for all
 
 
 def test_moved_boundaries_come_back(heard: TimedSpeech):
