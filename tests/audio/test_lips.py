@@ -42,8 +42,8 @@ def test_a_far_likelier_tucked_lip_wins_over_shut_lips():
     assert contacts([0.0, 0.06, 0.0], [0.1, 0.9, 0.1])[:2] == [[0, 1, 0], [0, 0, 0]]
 
 
-def test_lips_are_kept_apart_where_that_is_likely():
-    assert contacts([0.01] * 3, None, [0.3, 0.99, 0.4])[2] == [0, 1, 0]
+def test_lips_are_kept_apart_where_that_may_be():
+    assert contacts([0.01] * 3, None, [0.05, 0.99, 0.2])[2] == [0, 1, 1]
 
 
 def test_the_probabilities_are_those_of_the_phones_in_each_group():

@@ -29,6 +29,13 @@ def test_lips_meet_on_p_b_m_and_let_go_of_what_parts_them_slowly():
     assert out[:, ARKIT_52.index("mouthLowerDownLeft")].diff().abs().max() < 0.1
 
 
+def test_a_doubtful_closure_ends_at_its_peak_and_a_certain_one_holds():
+    gap = lip_gap_mm(performed([0.0, 0.1, 0.15, 0.1, 0.05, 0.9, 0.7, 0.9], [0.0] * 8, [0.0] * 8, pose(jawOpen=0.3)))
+    whole = gap[0]
+    assert 0 < gap[2] < gap[1] < whole and (gap[3:5] > 0.999 * whole).all()
+    assert gap[5:].abs().max() < 0.01
+
+
 def test_the_lower_lip_is_tucked_on_f_and_v_and_comes_back():
     out = performed([0.0] * 20, [0.0] * 4 + [1.0] * 4 + [0.0] * 12, [0.0] * 20, pose(jawOpen=0.4, browInnerUp=0.3))
     rolled = out[:, ARKIT_52.index("mouthRollLower")]
