@@ -6,7 +6,7 @@ speech recognisers, Viterbi training (Juang and Rabiner 1990), once there is a r
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from emote3d.audio.encoder import CompactEncoder, CompactEncoderConfig
 from emote3d.audio.hearing import hear
 from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.checkpoint import load_component
-from emote3d.data.corpus import SpeechClip, SpeechEntry, append_index, read_index, write_clips
+from emote3d.data.corpus import INDEX_NAME, SpeechClip, SpeechEntry, append_index, read_index, write_clips
 from emote3d.data.phones import SILENCE, SYMBOLS
 from emote3d.data.timed import SPEECH_RATE, TimedSpeech, load_timed
 from emote3d.errors import Emote3DError
@@ -35,7 +35,7 @@ _KEPT_S = 0.05
 _LEAST_LOG = -8.0
 """Log-probability that no phone falls below: one frame must not forbid a path."""
 _HEARD_LOG = -2.3
-"""Mean log-probability of its phones from which a clip is believed to say its text (4% of the recordings lie below)."""
+"""Mean log-probability of its phones from which a clip is believed to say its text (5% of the recordings lie below)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ def best_starts(
 
 
 def realign_set(corpus: Path, out: Path, checkpoint: Path) -> tuple[int, int]:
-    """Write a speech set again with the boundaries of its recordings of people moved; synthetic voices keep their exact times.
+    """Write a speech set again with the boundaries of its recordings of people moved; synthetic voices keep theirs.
 
     Returns how many clips were moved, and how many of them are heard too badly to teach from: those become untimed.
 
@@ -131,8 +131,8 @@ def realign_set(corpus: Path, out: Path, checkpoint: Path) -> tuple[int, int]:
         Emote3DError: there is no set, or `out` already holds one.
     """
     entries = read_index(corpus)
-    if out.exists() and any(out.iterdir()):
-        raise Emote3DError(f"expected no folder or an empty one, got {out}: choose another")
+    if (out / INDEX_NAME).exists():
+        raise Emote3DError(f"expected a folder without a set, got {out}: choose another")
     out.mkdir(parents=True, exist_ok=True)
     listen = Realigner(checkpoint)
     written = list(_moved(entries, corpus, out, listen))
@@ -145,7 +145,7 @@ def _moved(entries: list[SpeechEntry], corpus: Path, out: Path, listen: Realigne
     """Write the clips one by one, moved or as they are."""
     for entry in entries:
         if not entry.timed or entry.source in SYNTHETIC:
-            os.link(corpus / f"{entry.id}.npz", out / f"{entry.id}.npz")
+            shutil.copyfile(corpus / f"{entry.id}.npz", out / f"{entry.id}.npz")
             yield entry
             continue
         speech = load_timed(corpus / f"{entry.id}.npz")

@@ -91,7 +91,7 @@ def test_a_set_is_written_anew(heard: TimedSpeech, tmp_path: Path):
     assert np.array_equal(found["made"].speech.start_s, off.start_s)
     assert np.median(np.abs(found["spoken"].speech.start_s - heard.start_s)) < 0.02
     assert json.loads((tmp_path / "anew" / "index.jsonl").read_text().splitlines()[0])["id"] == "spoken"
-    with pytest.raises(Emote3DError, match="an empty one"):
+    with pytest.raises(Emote3DError, match="without a set"):
         realign_set(corpus, tmp_path / "anew", FACE)
     with pytest.raises(Emote3DError, match="build_training_set"):
         read_index(tmp_path / "none")
