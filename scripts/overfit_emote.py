@@ -30,7 +30,6 @@ from emote3d.metrics.lips import LipReport, lip_report
 from emote3d.metrics.mouth import lip_gap
 from emote3d.names import EMOTIONS
 from emote3d.perception import load_emotion_net
-from emote3d.records import Speech
 from emote3d.training.acted_clips import ActedClip, performed, pick_clips, write_acted
 from emote3d.training.acted_faces import spoken_clip
 from emote3d.training.clip_batches import ClipSource, FaceBatch
@@ -149,8 +148,7 @@ class Measure:
         gaps_mm = 1000 * lip_gap(shapes.landmarks_m).double().numpy()
         lips = LipReport()
         for gap_mm, index in zip(gaps_mm, voice.tolist(), strict=True):
-            waveform = torch.from_numpy(clips[index].speech.waveform.astype("float32") / 32768)
-            loudness = frame_loudness(Speech(waveform=waveform, sample_rate=16000), CLIP_FPS, len(gap_mm))
+            loudness = frame_loudness(clips[index].speech.sound, CLIP_FPS, len(gap_mm))
             lips += lip_report(gap_mm, clips[index].speech, loudness.double().numpy(), CLIP_FPS)
         return {
             "accuracy": float((logits.argmax(dim=1) == labels[:, 0]).float().mean()),

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from jaxtyping import Float32, Int8, Int16
 from scipy.signal import resample_poly
 
 from emote3d.data.phones import SILENCE
+from emote3d.records import Speech
 
 SPEECH_RATE: Final = 16000
 """Samples per second of every clip of a speech set."""
@@ -40,6 +42,11 @@ class TimedSpeech:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.waveform) / SPEECH_RATE
+
+    @property
+    def sound(self) -> Speech:
+        """The recording alone."""
+        return Speech(waveform=torch.from_numpy(self.waveform.astype(np.float32) / 32768), sample_rate=SPEECH_RATE)
 
     def shifted(self, offset_s: float) -> TimedSpeech:
         """The same clip with inner phone boundaries moved later by `offset_s`."""

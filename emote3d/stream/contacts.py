@@ -14,9 +14,9 @@ from emote3d.decoders.operators import SETTLED_S, SLOW_S, WIDTHS_S
 
 _BELIEVED = torch.tensor([[0.04, 0.25, 0.25], [0.16, 0.5, 0.5]])
 """Probabilities from which each of `names.LIPS` begins to count, and at which it counts in full (chosen on voices kept from training)."""
-_CERTAIN, _FALLEN = 0.5, 0.8
-"""Past its peak a closure is over: shut lips are let go, gradually, until their probability, as far as it is no certainty, has fallen
-to that share of the one before. A sound like p, b, m is left the sooner; in p, b, m themselves the lips hold."""
+_DOUBTED, _CERTAIN, _FALLEN = float(_BELIEVED[0, 0]), 0.5, 0.8
+"""Past its peak a closure is over: shut lips are let go, gradually, until their probability, between these first two, has fallen
+to the third as a share of the one before. A sound like p, b, m is left the sooner; in p, b, m themselves the lips hold."""
 _UNSEEN = 1e-5
 """What is left of a movement then is not computed."""
 _PARTED_MM = 1.7
@@ -40,7 +40,7 @@ class Contacts:
     def __init__(self, fps: float) -> None:
         self._tuck_share = 1 - torch.exp(-1 / (_TIME_S * fps))
         self._yield_share = 1 - math.exp(-1 / (SLOW_S["mouthLowerDown"] * fps))
-        self._before = torch.tensor(_UNSEEN)
+        self._before = torch.tensor(_DOUBTED)
         self._drawn, self._yielding = torch.zeros(1, CHANNELS), torch.zeros(1, 1)
 
     def step(self, pose: Float[Tensor, "1 channels"], lips: Float[Tensor, "lips"]) -> Float[Tensor, "1 channels"]:
@@ -48,7 +48,7 @@ class Contacts:
         least, sure = _BELIEVED
         wanted = ((lips - least) / (sure - least)).clamp(0, 1)
         closed, tucked, apart = wanted.unbind()
-        believed = lips[0].clamp(_UNSEEN, _CERTAIN)
+        believed = lips[0].clamp(_DOUBTED, _CERTAIN)
         closed = closed * ((believed / self._before - _FALLEN) / (1 - _FALLEN)).clamp(0, 1)
         self._before = believed
         tucked, apart = tucked * (1 - closed), apart * (1 - closed) * (1 - tucked)

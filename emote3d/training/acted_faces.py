@@ -19,13 +19,12 @@ from emote3d.data.acting import act
 from emote3d.data.coarticulation import accents, articulate
 from emote3d.data.corpus import read_index
 from emote3d.data.phones import SYMBOLS
-from emote3d.data.timed import SPEECH_RATE, TimedSpeech, load_timed
+from emote3d.data.timed import TimedSpeech, load_timed
 from emote3d.decoders.face import face_from_channels, with_life
 from emote3d.decoders.life import Life, draw_life
 from emote3d.errors import Emote3DError
 from emote3d.names import EMOTIONS
 from emote3d.perception.landmarks import FRAME_RATE
-from emote3d.records import Speech
 from emote3d.training.face import draw_direction
 from emote3d.training.onlookers import look_at
 
@@ -59,8 +58,7 @@ class ActedBatch(NamedTuple):
 def spoken_clip(clip: TimedSpeech) -> SpokenClip:
     """Articulation, accents, loudness and phones per frame."""
     frames = int(clip.duration_s * FRAME_RATE)
-    waveform = torch.from_numpy(clip.waveform.astype(np.float32) / 32768)
-    loudness = frame_loudness(Speech(waveform=waveform, sample_rate=SPEECH_RATE), FRAME_RATE, frames).double().numpy()
+    loudness = frame_loudness(clip.sound, FRAME_RATE, frames).double().numpy()
     kernel = np.hanning(13) / np.hanning(13).sum()
     phones = np.array([SYMBOLS.index(symbol) for symbol in clip.phone])
     at = np.searchsorted(clip.start_s, np.arange(frames) / FRAME_RATE, side="right") - 1

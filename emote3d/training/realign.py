@@ -21,9 +21,8 @@ from emote3d.audio.lips import PhoneReader, PhoneReaderConfig
 from emote3d.checkpoint import load_component
 from emote3d.data.corpus import INDEX_NAME, SpeechClip, SpeechEntry, append_index, read_index, write_clips
 from emote3d.data.phones import SILENCE, SYMBOLS
-from emote3d.data.timed import SPEECH_RATE, TimedSpeech, load_timed
+from emote3d.data.timed import TimedSpeech, load_timed
 from emote3d.errors import Emote3DError
-from emote3d.records import Speech
 from emote3d.training.tape import SYNTHETIC
 
 _RATE = 100
@@ -87,9 +86,8 @@ class Realigner:
 
     def _heard(self, clip: TimedSpeech) -> Float[np.ndarray, "frames phones"]:
         """Log-probabilities of all phones."""
-        waveform = torch.from_numpy(clip.waveform.astype(np.float32) / 32768)
         with torch.inference_mode():
-            features = hear(self._encoder, Speech(waveform=waveform, sample_rate=SPEECH_RATE), _RATE)[0].features
+            features = hear(self._encoder, clip.sound, _RATE)[0].features
             return self._reader(features).log_softmax(dim=1).clamp(min=_LEAST_LOG).numpy()
 
 
@@ -123,7 +121,7 @@ def best_starts(
 
 
 def realign_set(corpus: Path, out: Path, checkpoint: Path) -> tuple[int, int]:
-    """Write a speech set again with the boundaries of its recordings of people moved; synthetic voices keep theirs.
+    """Write a speech set again with the boundaries of its recordings of people moved; synthetic voices and what is held out keep theirs.
 
     Returns how many clips were moved, and how many of them are heard too badly to teach from: those become untimed.
 
@@ -137,14 +135,18 @@ def realign_set(corpus: Path, out: Path, checkpoint: Path) -> tuple[int, int]:
     listen = Realigner(checkpoint)
     written = list(_moved(entries, corpus, out, listen))
     append_index(out, written)
-    people = [entry for entry in entries if entry.timed and entry.source not in SYNTHETIC]
-    return len(people), sum(entry.timed for entry in entries) - sum(entry.timed for entry in written)
+    return sum(map(_moves, entries)), sum(entry.timed for entry in entries) - sum(entry.timed for entry in written)
+
+
+def _moves(entry: SpeechEntry) -> bool:
+    """Whether a clip teaches by times that an aligner gave it."""
+    return entry.timed and entry.split == "train" and entry.source not in SYNTHETIC
 
 
 def _moved(entries: list[SpeechEntry], corpus: Path, out: Path, listen: Realigner) -> Iterator[SpeechEntry]:
     """Write the clips one by one, moved or as they are."""
     for entry in entries:
-        if not entry.timed or entry.source in SYNTHETIC:
+        if not _moves(entry):
             shutil.copyfile(corpus / f"{entry.id}.npz", out / f"{entry.id}.npz")
             yield entry
             continue

@@ -73,13 +73,21 @@ def test_moved_boundaries_come_back(heard: TimedSpeech):
 
 
 def test_a_set_is_written_anew(heard: TimedSpeech, tmp_path: Path):
-    """People's clips are moved or, where they say something else, untimed; synthetic voices stay."""
+    """People's clips are moved or, where they say something else, untimed; synthetic voices and what is held out stay."""
     off = moved(heard, np.full(len(heard.phone) - 1, 0.06))
     other = replace(off, phone=list(np.random.default_rng(0).permutation(list(off.phone))))
-    known = {"speaker": "x", "language": "en-us", "emotion": None, "split": "train", "duration_s": 6.0, "timed": True}
-    sounds = {"spoken": ("asterisk", off), "other": ("asterisk", other), "made": ("espeak-ng", off)}
+    known = {"speaker": "x", "language": "en-us", "emotion": None, "duration_s": 6.0, "timed": True}
+    sounds = {
+        "spoken": ("asterisk", off),
+        "other": ("asterisk", other),
+        "made": ("espeak-ng", off),
+        "kept": ("asterisk", off),
+    }
     clips = [
-        SpeechClip(entry=SpeechEntry(id=name, source=source, **known), speech=speech)  # pyright: ignore[reportArgumentType]
+        SpeechClip(
+            entry=SpeechEntry(id=name, source=source, split="heldout" if name == "kept" else "train", **known),
+            speech=speech,
+        )  # pyright: ignore[reportArgumentType]
         for name, (source, speech) in sounds.items()
     ]
     corpus = tmp_path / "set"
@@ -87,8 +95,8 @@ def test_a_set_is_written_anew(heard: TimedSpeech, tmp_path: Path):
     append_index(corpus, write_clips(corpus, clips))
     assert realign_set(corpus, tmp_path / "anew", FACE) == (2, 1)
     found = {clip.entry.id: clip for clip in read_clips(tmp_path / "anew")}
-    assert {name: clip.entry.timed for name, clip in found.items()} == {"spoken": True, "other": False, "made": True}
-    assert np.array_equal(found["made"].speech.start_s, off.start_s)
+    assert {name: clip.entry.timed for name, clip in found.items()} == {name: name != "other" for name in sounds}
+    assert all(np.array_equal(found[name].speech.start_s, off.start_s) for name in ("made", "kept"))
     assert np.median(np.abs(found["spoken"].speech.start_s - heard.start_s)) < 0.02
     assert json.loads((tmp_path / "anew" / "index.jsonl").read_text().splitlines()[0])["id"] == "spoken"
     with pytest.raises(Emote3DError, match="without a set"):
