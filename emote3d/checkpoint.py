@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ FORMAT_VERSION = 1
 _CONFIG, _WEIGHTS, _MANIFEST = "config.json", "model.safetensors", "manifest.json"
 _MEMBERS = frozenset({_CONFIG, _WEIGHTS, _MANIFEST})
 _MAX_NAMED = 4
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")
 
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -119,7 +121,10 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    """Indented, but a list of numbers, such as a training curve, on one line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "net"
 
 
+def test_a_curve_stands_on_one_line(tmp_path: Path):
+    curve = {"loss": [1.0, -2.5e-07, 3], "names": ["[1,  2]", "b"]}
+    save_component(tmp_path / "net", Net(CONFIG), CONFIG, {"curve": curve})
+    assert read_manifest(tmp_path / "net")["curve"] == curve
+    assert '"loss": [1.0, -2.5e-07, 3],' in (tmp_path / "net" / "manifest.json").read_text()
+
+
 def edit(path: Path, **values: object) -> None:
     content = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in (content | values).items() if value != "drop"}))
