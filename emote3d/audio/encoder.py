@@ -153,8 +153,8 @@ class ConvNeXtBlock(nn.Module):
         """The same where the neighbours are given: `padded` reaches `past` taps before and `future` taps after `x`."""
         conv = self.depthwise
         weight = conv.weight[..., : self.past + 1 + future]
-        rows = padded.transpose(1, 2)[:, :, None]
-        with torch.autocast(x.device.type, enabled=False):  # in two dimensions and float32 a CPU is several times faster
+        rows = padded.transpose(1, 2)[:, :, None]  # in two dimensions and float32 a CPU is several times faster
+        with torch.autocast(x.device.type, enabled=False):
             mixed = nn.functional.conv2d(
                 rows.float(), weight[:, :, None], conv.bias, dilation=(1, conv.dilation[0]), groups=conv.groups
             )
