@@ -138,7 +138,7 @@ class ConvNeXtBlock(nn.Module):
         self.depthwise = nn.Conv1d(d, d, kernel, dilation=dilation, groups=d)
         self.norm = nn.LayerNorm(d)
         self.expand = nn.Linear(d, expansion * d)
-        self.dropout = nn.Dropout(0.0)
+        self.dropout = nn.Dropout1d(0.0)  # a unit is left out of all frames of a row
         self.contract = nn.Linear(expansion * d, d)
 
     def forward(self, x: Float[Tensor, "batch frames d"], future: int) -> Float[Tensor, "batch frames d"]:
@@ -159,9 +159,7 @@ class ConvNeXtBlock(nn.Module):
                 rows.float(), weight[:, :, None], conv.bias, dilation=(1, conv.dilation[0]), groups=conv.groups
             )
         inner = nn.functional.gelu(self.expand(self.norm(mixed[:, :, 0].transpose(1, 2))))
-        if self.training:
-            inner = inner * self.dropout(torch.ones_like(inner[:, :1]))
-        return x + self.contract(inner)
+        return x + self.contract(self.dropout(inner.transpose(1, 2)).transpose(1, 2))
 
 
 class CompactEncoder(nn.Module):
@@ -181,7 +179,7 @@ class CompactEncoder(nn.Module):
     def drop(self, share: float) -> None:
         """Leave a share of the blocks' inner units out while training."""
         for module in self.blocks.modules():
-            if isinstance(module, nn.Dropout):
+            if isinstance(module, nn.Dropout1d):
                 module.p = share
 
     def forward(
